@@ -1,0 +1,466 @@
+/* The configuration; see conf.h.  One table holds every key. */
+#include "conf.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch.h"
+#include "buf.h"
+#include "path.h"
+#include "request.h"
+#include "yaml.h"
+
+#define CONF_BYTES_MAX (1024 * 1024)
+
+enum value_type {
+	TEXT,		/* any text without control bytes */
+	WORD,		/* for an argument: TEXT that does not begin with '-' */
+	ABS_PATH,	/* begins with '/' */
+	URL_PATH,	/* of the service: "/a/b", or "" for the root */
+	REPOSITORY,	/* git URL or folder */
+	NUMBER,
+	CHOICE,
+	LIST,
+};
+
+static const char *const engines[] = { "docker", "podman", NULL };
+static const char *const converters[] = { "singularity", "apptainer",
+	"builtin", NULL };
+
+static const struct key {
+	const char		*group, *name;
+	enum value_type		 type;
+	size_t			 offset;
+	const char		*fallback;	/* NULL: must be given */
+	long			 min, max;	/* of a NUMBER */
+	const char *const	*choices;	/* of a CHOICE */
+} keys[] = {
+#define AT(field) offsetof(struct cic_conf, field)
+	{ "service", "prefix", URL_PATH, AT(prefix), "/image_creation",
+	    0, 0, NULL },
+	{ "service", "data", ABS_PATH, AT(data), "/var/lib/cic", 0, 0, NULL },
+	{ "service", "threads", NUMBER, AT(threads), "8", 1, 64, NULL },
+	{ "repositories", "workflow_repository", REPOSITORY,
+	    AT(workflow_repository), NULL, 0, 0, NULL },
+	{ "repositories", "software_repository", REPOSITORY,
+	    AT(software_repository), NULL, 0, 0, NULL },
+	{ "registry", "images_prefix", TEXT, AT(images_prefix), "", 0, 0, NULL },
+	{ "build", "base_image", WORD, AT(base_image), NULL, 0, 0, NULL },
+	{ "build", "platform", WORD, AT(platform), "linux/amd64", 0, 0, NULL },
+	{ "build", "engine", CHOICE, AT(engine), "docker", 0, 0, engines },
+	{ "build", "engine_command", WORD, AT(engine_command), "", 0, 0, NULL },
+	{ "build", "engine_args", LIST, AT(engine_args), "", 0, 0, NULL },
+	{ "build", "engine_build_args", LIST, AT(engine_build_args), "",
+	    0, 0, NULL },
+	{ "build", "converter", CHOICE, AT(converter), "singularity", 0, 0,
+	    converters },
+	{ "build", "converter_command", WORD, AT(converter_command), "", 0, 0,
+	    NULL },
+	{ "build", "images_location", ABS_PATH, AT(images_location),
+	    "/var/lib/cic/images", 0, 0, NULL },
+	{ "build", "templates", ABS_PATH, AT(templates),
+	    "/usr/local/share/cic/image", 0, 0, NULL },
+	{ "build", "packages", TEXT, AT(packages), "", 0, 0, NULL },
+	{ "build", "max_concurrent_builds", NUMBER, AT(max_concurrent_builds),
+	    "3", 1, 64, NULL },
+	{ "limits", "git_timeout", NUMBER, AT(git_timeout), "600", 1, 86400,
+	    NULL },
+	{ "limits", "build_timeout", NUMBER, AT(build_timeout), "43200", 1,
+	    2592000, NULL },
+	{ "limits", "stall_timeout", NUMBER, AT(stall_timeout), "7200", 1,
+	    2592000, NULL },
+	{ "limits", "max_attempts", NUMBER, AT(max_attempts), "3", 1, 100,
+	    NULL },
+	{ "limits", "min_free_space", NUMBER, AT(min_free_space), "512", 0,
+	    INT_MAX, NULL },
+#undef AT
+};
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+struct load {
+	struct cic_conf	*conf;
+	struct cic_buf	*faults;
+	const char	*path;
+};
+
+static void
+fault(struct load *load, unsigned line, const struct key *key,
+    const char *what)
+{
+	cic_buf_printf(load->faults, "%s:%u: %s.%s: %s\n", load->path, line,
+	    key->group, key->name, what);
+}
+
+static bool
+has_control_byte(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return true;
+	return false;
+}
+
+/* A repository we may hand to git: known transports, no password inside. */
+static const char *
+repository_fault(const char *url)
+{
+	static const char *const schemes[] = { "https://", "http://", "ssh://",
+	    "file:///" };
+	const char *rest = NULL, *at, *colon, *slash;
+	size_t i;
+
+	if (url[0] == '/')
+		return NULL;
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
+			rest = url + strlen(schemes[i]);
+	if (rest == NULL) {
+		/* scp-like user@host:path, as git has it */
+		at = strchr(url, '@');
+		colon = strchr(url, ':');
+		slash = strchr(url, '/');
+		if (at != NULL && at != url && colon > at &&
+		    (slash == NULL || slash > colon) && url[0] != '-' &&
+		    at[1] != '-')
+			return NULL;
+		return "is no git URL (https, ssh, file) and no absolute folder";
+	}
+	at = strchr(rest, '@');
+	slash = strchr(rest, '/');
+	colon = strchr(rest, ':');
+	if (at != NULL && (slash == NULL || at < slash) && colon != NULL &&
+	    colon < at)
+		return "holds a password; leave that to a git credential helper "
+		    "of the worker's user";
+	if (rest[0] == '-')
+		return "has a host that begins with '-'";
+	return NULL;
+}
+
+static const char *
+text_fault(const struct key *key, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (has_control_byte(text))
+		return "holds a control byte";
+	if (len > 1000)
+		return "is longer than 1000 bytes";
+	if (key->fallback == NULL && len == 0)
+		return "is empty";
+	switch (key->type) {
+	case WORD:
+		return text[0] == '-' ? "begins with '-'" : NULL;
+	case ABS_PATH:
+		return text[0] != '/' ? "must be an absolute path" : NULL;
+	case URL_PATH:
+		if (len == 0)
+			return NULL;
+		if (text[0] != '/' || text[len - 1] == '/')
+			return "must begin with / and not end with one";
+		return strspn(text, "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"
+		    "OPQRSTUVWXYZ0123456789._-") != len ?
+		    "may hold letters, digits and ./_- only" : NULL;
+	case REPOSITORY:
+		return repository_fault(text);
+	default:
+		return NULL;
+	}
+}
+
+static void
+set_text(struct load *load, const struct key *key, unsigned line,
+    const char *text)
+{
+	char **field = (char **)((char *)load->conf + key->offset);
+	const char *what = text_fault(key, text);
+
+	if (what != NULL) {
+		fault(load, line, key, what);
+		return;
+	}
+	free(*field);
+	*field = strdup(text);
+	if (*field == NULL)
+		fault(load, line, key, "out of memory");
+}
+
+static void
+set_number(struct load *load, const struct key *key, unsigned line,
+    const char *text)
+{
+	char range[96], *end;
+	long value;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (text[0] == '\0' || *end != '\0' || errno != 0 ||
+	    value < key->min || value > key->max) {
+		snprintf(range, sizeof(range),
+		    "must be a whole number, %ld to %ld", key->min, key->max);
+		fault(load, line, key, range);
+		return;
+	}
+	*(int *)(void *)((char *)load->conf + key->offset) = (int)value;
+}
+
+static void
+set_choice(struct load *load, const struct key *key, unsigned line,
+    const char *text)
+{
+	struct cic_err err;
+	int i;
+
+	for (i = 0; key->choices[i] != NULL; i++)
+		if (strcmp(text, key->choices[i]) == 0) {
+			*(int *)(void *)((char *)load->conf + key->offset) = i;
+			return;
+		}
+	cic_unknown_word(key->name, text, key->choices, &err);
+	fault(load, line, key, err.msg);
+}
+
+static void
+set_scalar(struct load *load, const struct key *key, unsigned line,
+    const char *text)
+{
+	switch (key->type) {
+	case NUMBER:
+		set_number(load, key, line, text);
+		break;
+	case CHOICE:
+		set_choice(load, key, line, text);
+		break;
+	case LIST:
+		break;	/* empty, its default */
+	default:
+		set_text(load, key, line, text);
+	}
+}
+
+static void
+set_list(struct load *load, const struct key *key, const struct cic_yaml *node)
+{
+	struct cic_list *list =
+	    (struct cic_list *)(void *)((char *)load->conf + key->offset);
+	const struct cic_yaml *item;
+
+	for (item = node->first; item != NULL; item = item->next) {
+		if (item->type != CIC_YAML_SCALAR ||
+		    has_control_byte(item->text)) {
+			fault(load, item->line, key, "an entry must be one line of text");
+			continue;
+		}
+		if (list->count == CIC_CONF_LIST_MAX) {
+			fault(load, item->line, key, "more than 64 entries");
+			return;
+		}
+		list->item[list->count] = strdup(item->text);
+		if (list->item[list->count++] == NULL)
+			fault(load, item->line, key, "out of memory");
+	}
+}
+
+static void
+set_key(struct load *load, const struct key *key, const struct cic_yaml *node)
+{
+	if (key->type == LIST) {
+		if (node->type == CIC_YAML_SEQUENCE)
+			set_list(load, key, node);
+		else if (!cic_yaml_is_null(node))
+			fault(load, node->line, key, "must be a list: [a, b]");
+		return;
+	}
+	if (node->type != CIC_YAML_SCALAR)
+		fault(load, node->line, key, "must be a single value");
+	else
+		set_scalar(load, key, node->line, node->text);
+}
+
+static const struct key *
+find_key(const char *group, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < KEYS; i++)
+		if (strcmp(keys[i].group, group) == 0 &&
+		    (name == NULL || strcmp(keys[i].name, name) == 0))
+			return &keys[i];
+	return NULL;
+}
+
+static void
+load_group(struct load *load, const struct cic_yaml *group)
+{
+	const struct cic_yaml *node;
+	const struct key *key;
+
+	if (find_key(group->key, NULL) == NULL) {
+		cic_buf_printf(load->faults, "%s:%u: unknown group \"%.64s\"\n",
+		    load->path, group->key_line, group->key);
+		return;
+	}
+	if (cic_yaml_is_null(group))
+		return;
+	if (group->type != CIC_YAML_MAPPING) {
+		cic_buf_printf(load->faults,
+		    "%s:%u: %s must hold keys, each on a line of its own\n",
+		    load->path, group->line, group->key);
+		return;
+	}
+	for (node = group->first; node != NULL; node = node->next) {
+		key = find_key(group->key, node->key);
+		if (key != NULL)
+			set_key(load, key, node);
+		else
+			cic_buf_printf(load->faults,
+			    "%s:%u: unknown key %s.%.64s\n", load->path,
+			    node->key_line, group->key, node->key);
+	}
+}
+
+static void
+set_defaults(struct load *load)
+{
+	size_t i;
+
+	for (i = 0; i < KEYS; i++)
+		if (keys[i].fallback != NULL)
+			set_scalar(load, &keys[i], 0, keys[i].fallback);
+}
+
+/* What must hold between the values, and what was never given. */
+static void
+check_whole(struct load *load, const struct cic_yaml *root)
+{
+	struct cic_err err;
+	size_t i;
+
+	for (i = 0; i < KEYS; i++)
+		if (keys[i].fallback == NULL && cic_yaml_get(cic_yaml_get(root,
+		    keys[i].group), keys[i].name) == NULL)
+			cic_buf_printf(load->faults, "%s: %s.%s is missing\n",
+			    load->path, keys[i].group, keys[i].name);
+	if (cic_arch_check_platform(load->conf->platform, &err) != 0)
+		cic_buf_printf(load->faults, "%s: build.platform: %s\n",
+		    load->path, err.msg);
+	if (load->conf->images_prefix != NULL &&
+	    strlen(load->conf->images_prefix) > 200)
+		cic_buf_printf(load->faults,
+		    "%s: registry.images_prefix is longer than 200 bytes\n",
+		    load->path);
+}
+
+struct cic_conf *
+cic_conf_load(const char *path, struct cic_buf *faults)
+{
+	struct load load = { .faults = faults, .path = path };
+	struct cic_yaml *root = NULL;
+	const struct cic_yaml *group;
+	struct cic_buf text;
+	struct cic_err err;
+
+	cic_buf_init(&text, CONF_BYTES_MAX);
+	load.conf = calloc(1, sizeof(*load.conf));
+	if (load.conf == NULL || cic_read_file(path, &text, &err) != 0) {
+		cic_buf_printf(faults, "%s\n",
+		    load.conf == NULL ? "out of memory" : err.msg);
+		goto out;
+	}
+	load.conf->path = strdup(path);
+	root = cic_yaml_parse(text.data, text.len, &err);
+	if (root == NULL) {
+		cic_buf_printf(faults, "%s: %s\n", path, err.msg);
+		goto out;
+	}
+	set_defaults(&load);
+	if (root->type != CIC_YAML_MAPPING)
+		cic_buf_printf(faults, "%s: holds no keys\n", path);
+	for (group = root->first; group != NULL; group = group->next)
+		load_group(&load, group);
+	check_whole(&load, root);
+out:
+	cic_yaml_free(root);
+	cic_buf_release(&text);
+	if (faults->len > 0 || faults->failed) {
+		cic_conf_free(load.conf);
+		return NULL;
+	}
+	return load.conf;
+}
+
+void
+cic_conf_free(struct cic_conf *conf)
+{
+	size_t i;
+	int n;
+
+	if (conf == NULL)
+		return;
+	for (i = 0; i < KEYS; i++) {
+		void *field = (char *)conf + keys[i].offset;
+		struct cic_list *list = field;
+
+		if (keys[i].type == LIST)
+			for (n = 0; n < list->count; n++)
+				free(list->item[n]);
+		else if (keys[i].type != NUMBER && keys[i].type != CHOICE)
+			free(*(char **)field);
+	}
+	free(conf->path);
+	free(conf);
+}
+
+static void
+print_value(const struct cic_conf *conf, const struct key *key, FILE *out)
+{
+	const void *field = (const char *)conf + key->offset;
+	const struct cic_list *list = field;
+	int n;
+
+	switch (key->type) {
+	case NUMBER:
+		fprintf(out, "%d", *(const int *)field);
+		break;
+	case CHOICE:
+		fprintf(out, "%s", key->choices[*(const int *)field]);
+		break;
+	case LIST:
+		fputc('[', out);
+		for (n = 0; n < list->count; n++)
+			fprintf(out, "%s\"%s\"", n > 0 ? ", " : "",
+			    list->item[n]);
+		fputc(']', out);
+		break;
+	default:
+		fprintf(out, "\"%s\"", *(char *const *)field);
+	}
+}
+
+void
+cic_conf_print(const struct cic_conf *conf, FILE *out)
+{
+	const char *group = "";
+	size_t i;
+
+	for (i = 0; i < KEYS; i++) {
+		if (strcmp(group, keys[i].group) != 0)
+			fprintf(out, "%s:\n", keys[i].group);
+		group = keys[i].group;
+		fprintf(out, "  %s: ", keys[i].name);
+		print_value(conf, &keys[i], out);
+		fputc('\n', out);
+	}
+}
+
+struct cic_request_site
+cic_conf_site(const struct cic_conf *conf)
+{
+	return (struct cic_request_site){
+		.default_platform = conf->platform,
+		.images_prefix = conf->images_prefix,
+	};
+}

@@ -1,0 +1,89 @@
+/*
+ * A build request: read from JSON, checked, written back in one canonical form.
+ *
+ * Two requests that mean the same have the same canonical text, whatever their
+ * spacing, key order, aliases of the engine or defaults left out; its SHA-256
+ * is the key under which a build in flight is found again.
+ * Source of the rules: README, "What a request may say".
+ */
+#ifndef CIC_REQUEST_H
+#define CIC_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "arch.h"
+#include "digest.h"
+#include "err.h"
+
+struct cic_buf;
+
+#define CIC_NAME_MAX	65	/* workflow and step: 64 bytes and the NUL */
+#define CIC_VERSION_MAX	129	/* a git ref name: 128 bytes and the NUL */
+#define CIC_SPEC_MAX	129	/* an MPI or GPU spec: 128 bytes and the NUL */
+#define CIC_FILE_MAX	241	/* an output file name: 240 bytes and the NUL */
+#define CIC_IMAGE_MAX	512	/* an image name with its tag */
+
+enum cic_container { CIC_SINGULARITY, CIC_DOCKER };
+
+struct cic_request {
+	char			workflow[CIC_NAME_MAX];
+	char			step[CIC_NAME_MAX];
+	char			version[CIC_VERSION_MAX];	/* "latest" */
+	char			platform[CIC_ARCH_MAX];
+	char			architecture[CIC_ARCH_MAX];	/* as asked */
+	char			target[CIC_ARCH_MAX];		/* Spack's word */
+	enum cic_container	container;
+	char			mpi[CIC_SPEC_MAX];	/* "" is none */
+	char			gpu[CIC_SPEC_MAX];
+	bool			force;
+};
+
+/* What the site's configuration has to say about a request. */
+struct cic_request_site {
+	const char	*default_platform;
+	const char	*images_prefix;	/* before the image name; may be "" */
+};
+
+/*
+ * Read and check a request body.
+ *
+ * Returns 0 with every field of `request` set; -1 with CIC_EINVAL and a
+ * message that begins with the field's path ("machine.architecture: …"), or
+ * CIC_EDENIED for a request this service does not take from anybody.
+ */
+int cic_request_parse(const char *text, size_t len,
+    const struct cic_request_site *site, struct cic_request *request,
+    struct cic_err *err);
+
+/* Append the canonical JSON, which cic_request_parse reads back to the same. */
+void cic_request_print(struct cic_buf *buf, const struct cic_request *request);
+
+/* SHA-256 of the canonical JSON. */
+void cic_request_key(const struct cic_request *request, unsigned char key[32]);
+
+/* SHA-256 over what the output names stand for: workflow, step, version,
+ * platform, architecture, mpi, gpu.  Requests that differ only in container
+ * engine or force produce the same image and share it. */
+void cic_request_identity(const struct cic_request *request,
+    unsigned char identity[32]);
+
+struct cic_names {
+	char	image[CIC_IMAGE_MAX];	/* <prefix><name>:<tag> */
+	char	file[CIC_FILE_MAX];	/* <name>_v_<tag>.sif */
+};
+
+/*
+ * The names launch scripts hard-code (facts of the original service):
+ * lower(<workflow>_<step>_<architecture>_<mpi|nompi>_<gpu|nogpu>), `@` → `_`,
+ * then `:<version>` for the image and `_v_<version>.sif` for the file.
+ *
+ * What a Docker name cannot hold is replaced by `-`, doubled separators are
+ * made single and a name that is too long is cut; each of these adds `_` and 8
+ * hex digits of the identity, as does `suffix` (for a name that another
+ * request already has).
+ */
+void cic_request_names(const struct cic_request *request,
+    const struct cic_request_site *site, bool suffix, struct cic_names *names);
+
+#endif
