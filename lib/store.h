@@ -1,0 +1,121 @@
+/*
+ * The store: builds, queue and images in one LMDB environment.
+ *
+ *	status	build id (16 bytes)	body of GET /build/<id>, ready to send
+ *	builds	build id		the whole record, JSON (build.h)
+ *	queue	sequence (8 bytes, BE)	build id
+ *	active	SHA-256 of the request	id of the build in flight
+ *	names	output file name	SHA-256 of what it stands for
+ *	owners	owner, NUL, sequence	build id
+ *	images	output file name	record of the published file, JSON
+ *	meta	name			schema version, last sequence number
+ *
+ * Every change is one write transaction over all databases it touches, synced
+ * before the call returns 0: what was reported as done survives a power cut.
+ * Values are copied out; nothing points into the map after a call.
+ *
+ * One cic_store per process, opened after fork, never on a network file
+ * system (LMDB's locks and map do not work there; refused).  A store may be
+ * used from several threads at once, and by several processes of one host
+ * that share a PID namespace.
+ */
+#ifndef CIC_STORE_H
+#define CIC_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "build.h"
+#include "err.h"
+
+struct cic_buf;
+struct cic_store;
+
+/*
+ * Open, creating the folder's files when they are missing (mode 0660).
+ * `site` is used when records are read back; it must outlive the store.
+ * Returns NULL with CIC_EIO, CIC_EDENIED or CIC_ENOENT.
+ */
+struct cic_store *cic_store_open(const char *folder,
+    const struct cic_request_site *site, struct cic_err *err);
+void cic_store_close(struct cic_store *store);	/* takes NULL */
+
+/* Has LMDB given up (corrupt page, failed meta write)?  The process must end
+ * and be started again: an environment cannot be opened twice in one. */
+bool cic_store_is_broken(const struct cic_store *store);
+
+/*
+ * Accept a request for `owner`: a new build in state PENDING, queued; or, when
+ * the same canonical request is in flight, that build, the owner joining it.
+ *
+ * Refuses with CIC_ENOSPC when less than `min_free` bytes are free below the
+ * folder or LMDB has no room; nothing is half-written then.
+ * `id` is set on success; `joined` says which of the two it was.
+ */
+int cic_store_accept(struct cic_store *store,
+    const struct cic_request *request, const char *owner, uint64_t min_free,
+    char id[CIC_ID_TEXT], bool *joined, struct cic_err *err);
+
+/* The status body of a build, appended.  CIC_ENOENT: no such build. */
+int cic_store_status(struct cic_store *store, const unsigned char id[16],
+    struct cic_buf *body, struct cic_err *err);
+
+/* A build's record.  CIC_ENOENT: no such build; release with
+ * cic_build_release. */
+int cic_store_get(struct cic_store *store, const char *id,
+    struct cic_build *build, struct cic_err *err);
+
+/*
+ * Take the oldest queued build: STARTED, attempt counted, one transaction.
+ * Builds whose output file is in `busy` (`n` names) wait for their turn.
+ * A record that cannot be read is ended as FAILED on the way.
+ * CIC_ENOENT: nothing to do.
+ */
+int cic_store_claim(struct cic_store *store, const char *const *busy, size_t n,
+    struct cic_build *build, struct cic_err *err);
+
+/* What a published .sif is, kept under its file name. */
+struct cic_image {
+	char		image_id[CIC_DIGEST_MAX];	/* it was made of */
+	char		sha256[CIC_SHA256_HEX];
+	uint64_t	size;
+};
+
+/*
+ * Change a build that is not ended: `apply` edits the record inside the
+ * transaction (it must not call the store).  The state may move to any other
+ * one; an end takes the build out of `active`, PENDING queues it again at its
+ * old place.  `image`, when not NULL, is written with it.
+ *
+ * `attempt` must be the record's (-1: any): late news of an earlier try is
+ * refused with CIC_EEXIST, as is a build that has ended.
+ */
+struct cic_change {
+	const char		*id;
+	int			 attempt;
+	void			(*apply)(struct cic_build *build, void *arg);
+	void			*arg;
+	const struct cic_image	*image;
+};
+int cic_store_change(struct cic_store *store, const struct cic_change *change,
+    struct cic_err *err);
+
+/* Call `visit` with every build that a worker has and that has not ended
+ * (STARTED, BUILDING, CONVERTING).  `visit` may call the store. */
+int cic_store_each_running(struct cic_store *store,
+    void (*visit)(const struct cic_build *build, void *arg), void *arg,
+    struct cic_err *err);
+
+/* The record of a published file.  CIC_ENOENT when there is none. */
+int cic_store_image(struct cic_store *store, const char *file,
+    struct cic_image *image, struct cic_err *err);
+
+/* Builds waiting in the queue. */
+int cic_store_queue_length(struct cic_store *store, size_t *length,
+    struct cic_err *err);
+
+/* Free reader slots of dead processes (the worker's tick). */
+void cic_store_check_readers(struct cic_store *store);
+
+#endif
