@@ -49,7 +49,7 @@ struct cic_convert {
 struct cic_converted {
 	uint64_t	size;		/* of the .sif, bytes */
 	char		sha256[65];	/* of the .sif, lower-case hex */
-	uint64_t	files;		/* entries in the image's tree */
+	uint64_t	files;		/* inodes in the image */
 	uint64_t	bytes;		/* file data taken in */
 };
 

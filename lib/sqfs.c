@@ -1,0 +1,311 @@
+/*
+ * Writing a squashfs image: the objects, file data, xattrs, and the order of
+ * the tables.  Inodes and directories are in sqfs_tree.c.  See sqfs.h.
+ *
+ *	super block | data and fragment blocks | inodes | directories |
+ *	fragment table | export table | owners | xattrs | padding
+ */
+#include "sqfs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqfs/block_processor.h>
+#include <sqfs/block_writer.h>
+#include <sqfs/error.h>
+#include <sqfs/frag_table.h>
+#include <sqfs/id_table.h>
+#include <sqfs/super.h>
+#include <sqfs/xattr.h>
+#include <sqfs/xattr_writer.h>
+
+#include "err.h"
+#include "sqfs_io.h"
+#include "sqfs_tree.h"
+#include "tree.h"
+
+#define BACKLOG_PER_THREAD	10
+#define PAD			4096
+
+/* A regular file's inode, which libsquashfs may move and grow until finish. */
+struct slot {
+	sqfs_inode_generic_t *inode;
+};
+
+/* Slots come in lots and never move: libsquashfs keeps pointers to them. */
+struct lot {
+	struct lot	*next;
+	size_t		 used;
+	struct slot	 slot[4096];
+};
+
+struct cic_sqfs {
+	sqfs_super_t	 super;
+	sqfs_file_t	*file;
+	sqfs_compressor_t *zlib, *unzlib;
+	sqfs_block_writer_t *blocks;
+	sqfs_frag_table_t *fragments;
+	sqfs_block_processor_t *data;
+	sqfs_id_table_t	*ids;
+	sqfs_xattr_writer_t *xattrs;
+	struct lot	*lots;
+};
+
+static const char *
+text(int e)
+{
+	switch (e) {
+	case SQFS_ERROR_ALLOC:
+		return "out of memory";
+	case SQFS_ERROR_IO:
+		return "input/output error";
+	case SQFS_ERROR_COMPRESSOR:
+		return "compressor failed";
+	case SQFS_ERROR_OVERFLOW:
+		return "a number or table is too large for squashfs";
+	case SQFS_ERROR_UNSUPPORTED:
+		return "squashfs cannot hold this";
+	default:
+		return "internal error";
+	}
+}
+
+/* What libsquashfs returned; a failed read or write is told by its errno. */
+static int
+fail(struct cic_sqfs *sqfs, int e, const char *what, struct cic_err *err)
+{
+	errno = sqfs->file != NULL ? cic_sqfs_file_errno(sqfs->file) : 0;
+	if (errno != 0)
+		return cic_err_errno(err, "squashfs: %s", what);
+	return cic_err_set(err, e == SQFS_ERROR_OVERFLOW ? CIC_EINVAL : CIC_EIO,
+	    "squashfs: %s: %s (%d)", what, text(e), e);
+}
+
+/* --- set up and take down ----------------------------------------------- */
+
+static int
+create_processor(struct cic_sqfs *sqfs, unsigned threads)
+{
+	const sqfs_block_processor_desc_t desc = {
+		.size = sizeof(desc),
+		.max_block_size = CIC_SQFS_BLOCK,
+		.num_workers = threads,
+		.max_backlog = threads * BACKLOG_PER_THREAD,
+		.cmp = sqfs->zlib,
+		.wr = sqfs->blocks,
+		.tbl = sqfs->fragments,
+		/* With these two, equal fragments are compared, not trusted to
+		 * be equal by a 32-bit checksum. */
+		.file = sqfs->file,
+		.uncmp = sqfs->unzlib,
+	};
+
+	return sqfs_block_processor_create_ex(&desc, &sqfs->data);
+}
+
+static int
+create(struct cic_sqfs *sqfs, const struct cic_sqfs_options *options)
+{
+	int e;
+
+	sqfs->file = cic_sqfs_file(options->fd, options->offset);
+	sqfs->zlib = cic_sqfs_zlib(CIC_SQFS_BLOCK, options->level);
+	sqfs->unzlib = cic_sqfs_zlib(CIC_SQFS_BLOCK, 0);
+	if (sqfs->file == NULL || sqfs->zlib == NULL || sqfs->unzlib == NULL)
+		return SQFS_ERROR_ALLOC;
+	e = sqfs_super_init(&sqfs->super, CIC_SQFS_BLOCK, options->mtime,
+	    SQFS_COMP_GZIP);
+	if (e == 0)	/* takes the room; the real one comes last */
+		e = sqfs_super_write(&sqfs->super, sqfs->file);
+	if (e != 0)
+		return e;
+	sqfs->blocks = sqfs_block_writer_create(sqfs->file, PAD, 0);
+	sqfs->fragments = sqfs_frag_table_create(0);
+	sqfs->ids = sqfs_id_table_create(0);
+	sqfs->xattrs = sqfs_xattr_writer_create(0);
+	if (sqfs->blocks == NULL || sqfs->fragments == NULL ||
+	    sqfs->ids == NULL || sqfs->xattrs == NULL)
+		return SQFS_ERROR_ALLOC;
+	return create_processor(sqfs, options->threads);
+}
+
+struct cic_sqfs *
+cic_sqfs_new(const struct cic_sqfs_options *options, struct cic_err *err)
+{
+	struct cic_sqfs *sqfs;
+	int e;
+
+	if (options->threads < 1 || options->threads > 64 || options->level < 1 ||
+	    options->level > 12 || options->offset % PAD != 0) {
+		cic_err_set(err, CIC_EINVAL, "squashfs: threads must be 1..64, "
+		    "the level 1..12, the offset a multiple of %d", PAD);
+		return NULL;
+	}
+	sqfs = calloc(1, sizeof(*sqfs));
+	if (sqfs == NULL) {
+		cic_err_set(err, CIC_EIO, "out of memory");
+		return NULL;
+	}
+	e = create(sqfs, options);
+	if (e != 0) {
+		fail(sqfs, e, "start", err);
+		cic_sqfs_free(sqfs);
+		return NULL;
+	}
+	return sqfs;
+}
+
+void
+cic_sqfs_free(struct cic_sqfs *sqfs)
+{
+	struct lot *lot, *next;
+	size_t i;
+
+	if (sqfs == NULL)
+		return;
+	sqfs_destroy(sqfs->data);	/* first: its threads use the rest */
+	sqfs_destroy(sqfs->xattrs);
+	sqfs_destroy(sqfs->ids);
+	sqfs_destroy(sqfs->fragments);
+	sqfs_destroy(sqfs->blocks);
+	sqfs_destroy(sqfs->unzlib);
+	sqfs_destroy(sqfs->zlib);
+	sqfs_destroy(sqfs->file);
+	for (lot = sqfs->lots; lot != NULL; lot = next) {
+		next = lot->next;
+		for (i = 0; i < lot->used; i++)
+			sqfs_free(lot->slot[i].inode);
+		free(lot);
+	}
+	free(sqfs);
+}
+
+/* --- file data ---------------------------------------------------------- */
+
+static struct slot *
+new_slot(struct cic_sqfs *sqfs)
+{
+	struct lot *lot = sqfs->lots;
+
+	if (lot == NULL || lot->used == sizeof(lot->slot) / sizeof(lot->slot[0])) {
+		lot = calloc(1, sizeof(*lot));
+		if (lot == NULL)
+			return NULL;
+		lot->next = sqfs->lots;
+		sqfs->lots = lot;
+	}
+	return &lot->slot[lot->used++];
+}
+
+void *
+cic_sqfs_begin(struct cic_sqfs *sqfs, struct cic_err *err)
+{
+	struct slot *slot = new_slot(sqfs);
+	int e = SQFS_ERROR_ALLOC;
+
+	if (slot != NULL)
+		e = sqfs_block_processor_begin_file(sqfs->data, &slot->inode,
+		    NULL, 0);
+	if (e != 0) {
+		fail(sqfs, e, "begin a file", err);
+		return NULL;
+	}
+	return slot;
+}
+
+int
+cic_sqfs_append(struct cic_sqfs *sqfs, const void *data, size_t len,
+    struct cic_err *err)
+{
+	int e = 0;
+
+	if (len > 0)	/* with nothing, libsquashfs 1.2 dies */
+		e = sqfs_block_processor_append(sqfs->data, data, len);
+	return e == 0 ? 0 : fail(sqfs, e, "write file data", err);
+}
+
+int
+cic_sqfs_end(struct cic_sqfs *sqfs, struct cic_err *err)
+{
+	int e = sqfs_block_processor_end_file(sqfs->data);
+
+	return e == 0 ? 0 : fail(sqfs, e, "write file data", err);
+}
+
+/* --- xattrs ------------------------------------------------------------- */
+
+int
+cic_sqfs_xattrs(struct cic_sqfs *sqfs, const struct cic_xattr *xattr,
+    size_t n, uint32_t *id, struct cic_err *err)
+{
+	size_t i;
+	int e;
+
+	*id = CIC_TREE_NO_XATTR;
+	if (n == 0)
+		return 0;
+	e = sqfs_xattr_writer_begin(sqfs->xattrs, 0);
+	for (i = 0; e == 0 && i < n; i++) {
+		/* The prefix alone is no name. */
+		if (sqfs_get_xattr_prefix_id(xattr[i].name) < 0 ||
+		    strchr(xattr[i].name, '.')[1] == '\0')
+			continue;
+		e = sqfs_xattr_writer_add(sqfs->xattrs, xattr[i].name,
+		    xattr[i].value, xattr[i].size);
+	}
+	if (e == 0)
+		e = sqfs_xattr_writer_end(sqfs->xattrs, id);
+	return e == 0 ? 0 : fail(sqfs, e, "extended attributes", err);
+}
+
+/* --- the end ------------------------------------------------------------ */
+
+static int
+write_tables(struct cic_sqfs *sqfs, struct cic_tree *tree, struct cic_err *err)
+{
+	const struct cic_sqfs_tables t = {
+		.file = sqfs->file, .zlib = sqfs->zlib, .ids = sqfs->ids,
+		.super = &sqfs->super, .fragments = sqfs->fragments,
+	};
+	int e = cic_sqfs_write_tree(&t, tree);
+
+	if (e != 0)
+		return fail(sqfs, e, "write names and attributes", err);
+	e = sqfs_id_table_write(sqfs->ids, sqfs->file, &sqfs->super, sqfs->zlib);
+	if (e != 0)
+		return fail(sqfs, e, "write the owner table", err);
+	e = sqfs_xattr_writer_flush(sqfs->xattrs, sqfs->file, &sqfs->super,
+	    sqfs->zlib);
+	if (e != 0)
+		return fail(sqfs, e, "write extended attributes", err);
+	return 0;
+}
+
+static int
+pad(struct cic_sqfs *sqfs, uint64_t *size)
+{
+	static const unsigned char zero[PAD];
+	uint64_t end = sqfs->file->get_size(sqfs->file);
+	size_t rest = (size_t)(-end & (PAD - 1));
+
+	*size = end + rest;
+	return sqfs->file->write_at(sqfs->file, end, zero, rest);
+}
+
+int
+cic_sqfs_finish(struct cic_sqfs *sqfs, struct cic_tree *tree,
+    uint64_t *size, struct cic_err *err)
+{
+	int e = sqfs_block_processor_finish(sqfs->data);
+
+	if (e != 0)
+		return fail(sqfs, e, "write file data", err);
+	if (write_tables(sqfs, tree, err) == -1)
+		return -1;
+	sqfs->super.bytes_used = sqfs->file->get_size(sqfs->file);
+	e = sqfs_super_write(&sqfs->super, sqfs->file);
+	if (e == 0)
+		e = pad(sqfs, size);
+	return e == 0 ? 0 : fail(sqfs, e, "write the super block", err);
+}

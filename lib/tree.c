@@ -1,0 +1,553 @@
+/*
+ * A file system tree in memory; see tree.h.
+ *
+ * Names and inodes are apart, as on disk: a hard link is a second entry with
+ * the same inode.  No entry is ever unlinked from its lists: replacing a name
+ * changes entry->inode, removing it sets that to NULL.  So the links are
+ * counted at the end, over what can still be reached.
+ */
+#include "tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "err.h"
+
+#define CHUNK	((size_t)1 << 20)
+
+struct cic_chunk {
+	struct cic_chunk *next;
+	size_t		 used, size;
+	_Alignas(16) unsigned char data[];
+};
+
+const char *
+cic_tree_show(const char *path, char buf[CIC_TREE_SHOW])
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 0;
+
+	for (; *path != '\0'; path++) {
+		unsigned char c = (unsigned char)*path;
+
+		if (n > CIC_TREE_SHOW - 8) {
+			memcpy(buf + n, "...", 3);
+			n += 3;
+			break;
+		}
+		if (c >= ' ' && c <= '~' && c != '\\') {
+			buf[n++] = (char)c;
+			continue;
+		}
+		buf[n++] = '\\';
+		buf[n++] = 'x';
+		buf[n++] = hex[c >> 4];
+		buf[n++] = hex[c & 15];
+	}
+	buf[n] = '\0';
+	return buf;
+}
+
+/* --- memory ------------------------------------------------------------- */
+
+static void *
+alloc(struct cic_tree *tree, size_t size, struct cic_err *err)
+{
+	struct cic_chunk *c = tree->chunk;
+	size_t want = size + 15 < size ? SIZE_MAX : (size + 15) & ~(size_t)15;
+	size_t room = want > CHUNK ? want : CHUNK;
+
+	if (c == NULL || want > c->size - c->used) {
+		if (room > CIC_TREE_BYTES - tree->bytes) {
+			cic_err_set(err, CIC_EINVAL, "names need more than %zu MiB of memory",
+			    CIC_TREE_BYTES >> 20);
+			return NULL;
+		}
+		c = malloc(sizeof(*c) + room);
+		if (c == NULL) {
+			cic_err_set(err, CIC_EIO, "out of memory");
+			return NULL;
+		}
+		*c = (struct cic_chunk){ .next = tree->chunk, .size = room };
+		tree->chunk = c;
+		tree->bytes += room;
+	}
+	c->used += want;
+	return memset(c->data + c->used - want, 0, size);
+}
+
+static struct cic_inode *
+new_inode(struct cic_tree *tree, const struct cic_attr *attr, struct cic_err *err)
+{
+	struct cic_inode *inode = alloc(tree, sizeof(*inode), err);
+
+	if (inode != NULL) {
+		inode->attr = *attr;
+		inode->xattr = CIC_TREE_NO_XATTR;
+		inode->ref = CIC_TREE_NO_REF;
+	}
+	return inode;
+}
+
+struct cic_tree *
+cic_tree_new(uint32_t mtime, struct cic_err *err)
+{
+	const struct cic_attr attr = { .mode = S_IFDIR | 0755, .mtime = mtime };
+	struct cic_tree *tree = calloc(1, sizeof(*tree));
+
+	if (tree == NULL)
+		goto nomem;
+	tree->mtime = mtime;
+	tree->nbucket = 4096;
+	tree->bucket = calloc(tree->nbucket, sizeof(*tree->bucket));
+	if (tree->bucket == NULL)
+		goto nomem;
+	if (getrandom(tree->seed, sizeof(tree->seed), 0) != sizeof(tree->seed)) {
+		cic_err_errno(err, "getrandom");
+		goto fail;
+	}
+	tree->root = new_inode(tree, &attr, err);
+	if (tree->root == NULL)
+		goto fail;
+	tree->root->u.dir.parent = tree->root;
+	return tree;
+nomem:
+	cic_err_set(err, CIC_EIO, "out of memory");
+fail:
+	cic_tree_free(tree);
+	return NULL;
+}
+
+void
+cic_tree_free(struct cic_tree *tree)
+{
+	struct cic_chunk *c, *next;
+
+	if (tree == NULL)
+		return;
+	for (c = tree->chunk; c != NULL; c = next) {
+		next = c->next;
+		free(c);
+	}
+	free(tree->bucket);
+	free(tree);
+}
+
+/* --- the hash of (directory, name) -------------------------------------- */
+
+/* Multiply to 128 bits and fold: with a secret seed nobody can choose names
+ * that meet in one bucket. */
+static uint64_t
+fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 p = (unsigned __int128)a * b;
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+static size_t
+hash(const struct cic_tree *tree, const struct cic_inode *dir,
+    const char *name, size_t len)
+{
+	uint64_t h = fold(tree->seed[0] ^ (uintptr_t)dir, tree->seed[1] ^ len);
+	uint64_t w;
+
+	for (; len > 0; name += sizeof(w), len -= sizeof(w)) {
+		w = 0;
+		memcpy(&w, name, len < sizeof(w) ? len : sizeof(w));
+		h = fold(h ^ w, tree->seed[1] ^ UINT64_C(0x9e3779b97f4a7c15));
+		if (len < sizeof(w))
+			break;
+	}
+	h = fold(h ^ tree->seed[0], UINT64_C(0xd6e8feb86659fd93));
+	return (size_t)h & (tree->nbucket - 1);
+}
+
+static struct cic_entry *
+lookup(const struct cic_tree *tree, const struct cic_inode *dir,
+    const char *name, size_t len)
+{
+	struct cic_entry *e = tree->bucket[hash(tree, dir, name, len)];
+
+	while (e != NULL && (e->dir != dir ||
+	    strncmp(e->name, name, len) != 0 || e->name[len] != '\0'))
+		e = e->chain;
+	return e;
+}
+
+/* Double the buckets.  Without memory for it, chains just grow longer. */
+static void
+grow(struct cic_tree *tree)
+{
+	struct cic_entry **old = tree->bucket, *e, *next;
+	size_t n = tree->nbucket, i, k;
+	struct cic_entry **bucket = calloc(n * 2, sizeof(*bucket));
+
+	if (bucket == NULL)
+		return;
+	tree->bucket = bucket;
+	tree->nbucket = n * 2;
+	for (i = 0; i < n; i++) {
+		for (e = old[i]; e != NULL; e = next) {
+			next = e->chain;
+			k = hash(tree, e->dir, e->name, strlen(e->name));
+			e->chain = bucket[k];
+			bucket[k] = e;
+		}
+	}
+	free(old);
+}
+
+static struct cic_entry *
+new_entry(struct cic_tree *tree, struct cic_inode *dir, const char *name,
+    size_t len, struct cic_err *err)
+{
+	struct cic_entry *e;
+	size_t k;
+
+	if (tree->names >= CIC_TREE_ENTRIES) {
+		cic_err_set(err, CIC_EINVAL, "more than %u entries", CIC_TREE_ENTRIES);
+		return NULL;
+	}
+	if (tree->names >= tree->nbucket)
+		grow(tree);
+	e = alloc(tree, sizeof(*e) + len + 1, err);
+	if (e == NULL)
+		return NULL;
+	memcpy(e->name, name, len);
+	e->dir = dir;
+	k = hash(tree, dir, name, len);
+	e->chain = tree->bucket[k];
+	tree->bucket[k] = e;
+	e->older = dir->u.dir.last;
+	dir->u.dir.last = e;
+	tree->names++;
+	return e;
+}
+
+/* --- paths -------------------------------------------------------------- */
+
+static bool
+is_dir(const struct cic_inode *inode)
+{
+	return S_ISDIR(inode->attr.mode);
+}
+
+/* The next component: its start, its length in *len (0 at the end), with "/"
+ * and "." left out. */
+static const char *
+component(const char *p, size_t *len)
+{
+	do {
+		p += strspn(p, "/");
+		*len = strcspn(p, "/");
+		if (*len != 1 || *p != '.')
+			return p;
+		p++;
+	} while (1);
+}
+
+static int
+check_path(const char *path, struct cic_err *err)
+{
+	char show[CIC_TREE_SHOW];
+	const char *p = path, *why = NULL;
+	size_t len;
+
+	if (*path == '\0')
+		why = "is empty";
+	else if (strlen(path) > CIC_TREE_PATH)
+		why = "is too long";
+	while (why == NULL) {
+		p = component(p, &len);
+		if (len == 0)
+			return 0;
+		if (len == 2 && p[0] == '.' && p[1] == '.')
+			why = "contains \"..\"";
+		else if (len > CIC_TREE_NAME)
+			why = "has a name longer than 255 bytes";
+		p += len;
+	}
+	return cic_err_set(err, CIC_EINVAL, "path \"%s\" %s",
+	    cic_tree_show(path, show), why);
+}
+
+static struct cic_entry *
+make_parent(struct cic_tree *tree, struct cic_inode *dir, const char *name,
+    size_t len, struct cic_err *err)
+{
+	const struct cic_attr attr = { .mode = S_IFDIR | 0755, .mtime = tree->mtime };
+	struct cic_entry *e = lookup(tree, dir, name, len);
+
+	if (e == NULL)
+		e = new_entry(tree, dir, name, len, err);
+	if (e == NULL || e->inode != NULL)
+		return e;
+	e->inode = new_inode(tree, &attr, err);
+	if (e->inode == NULL)
+		return NULL;
+	e->inode->u.dir.parent = dir;
+	return e;
+}
+
+/* `path` goes through its first `len` bytes, and those name no directory. */
+static int
+not_a_dir(const char *path, size_t len, struct cic_err *err)
+{
+	char show[CIC_TREE_SHOW], what[CIC_TREE_SHOW];
+	char upto[CIC_TREE_PATH + 1];
+
+	memcpy(upto, path, len);
+	upto[len] = '\0';
+	return cic_err_set(err, CIC_EINVAL,
+	    "path \"%s\" leads through \"%s\", which is no directory",
+	    cic_tree_show(path, show), cic_tree_show(upto, what));
+}
+
+/* Find or make the entry for a path, its inode perhaps NULL; *slot is NULL for
+ * the root. */
+static int
+reserve(struct cic_tree *tree, const char *path, struct cic_entry **slot,
+    struct cic_err *err)
+{
+	struct cic_inode *dir = tree->root;
+	struct cic_entry *e = NULL;
+	size_t len, more;
+	const char *p, *next;
+
+	if (check_path(path, err) == -1)
+		return -1;
+	*slot = NULL;
+	for (p = component(path, &len); len > 0; p = next, len = more) {
+		next = component(p + len, &more);
+		if (more == 0)
+			break;
+		e = make_parent(tree, dir, p, len, err);
+		if (e == NULL)
+			return -1;
+		if (!is_dir(e->inode))
+			return not_a_dir(path, (size_t)(p + len - path), err);
+		dir = e->inode;
+	}
+	if (len == 0)
+		return 0;
+	*slot = lookup(tree, dir, p, len);
+	if (*slot == NULL)
+		*slot = new_entry(tree, dir, p, len, err);
+	return *slot == NULL ? -1 : 0;
+}
+
+/* --- adding ------------------------------------------------------------- */
+
+static int
+check_kind(const char *path, const struct cic_attr *attr, const char *target,
+    struct cic_err *err)
+{
+	char show[CIC_TREE_SHOW];
+	size_t len;
+
+	switch (attr->mode & S_IFMT) {
+	case S_IFLNK:
+		len = target == NULL ? 0 : strlen(target);
+		if (len > 0 && len <= CIC_TREE_PATH)
+			return 0;
+		return cic_err_set(err, CIC_EINVAL, "symbolic link \"%s\" has a "
+		    "target of %zu bytes", cic_tree_show(path, show), len);
+	case S_IFREG:
+	case S_IFDIR:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return 0;
+	default:
+		return cic_err_set(err, CIC_EINVAL, "\"%s\" has an unknown type",
+		    cic_tree_show(path, show));
+	}
+}
+
+/* Directory over directory, the root included: attributes only. */
+static int
+change(struct cic_inode *inode, const struct cic_attr *attr,
+    struct cic_inode **out)
+{
+	inode->attr = *attr;
+	inode->xattr = CIC_TREE_NO_XATTR;
+	if (out != NULL)
+		*out = inode;
+	return 0;
+}
+
+static int
+set_target(struct cic_tree *tree, struct cic_inode *inode, const char *target,
+    struct cic_err *err)
+{
+	size_t size = strlen(target) + 1;
+	char *copy = alloc(tree, size, err);
+
+	if (copy == NULL)
+		return -1;
+	inode->u.target = memcpy(copy, target, size);
+	return 0;
+}
+
+int
+cic_tree_add(struct cic_tree *tree, const char *path,
+    const struct cic_attr *attr, const char *target, struct cic_inode **out,
+    struct cic_err *err)
+{
+	struct cic_entry *slot;
+	struct cic_inode *inode;
+
+	if (check_kind(path, attr, target, err) == -1 ||
+	    reserve(tree, path, &slot, err) == -1)
+		return -1;
+	if (slot == NULL && !S_ISDIR(attr->mode))
+		return cic_err_set(err, CIC_EINVAL, "the root is no directory");
+	inode = slot == NULL ? tree->root : slot->inode;
+	if (inode != NULL && is_dir(inode) && S_ISDIR(attr->mode))
+		return change(inode, attr, out);
+	inode = new_inode(tree, attr, err);
+	if (inode == NULL)
+		return -1;
+	if (S_ISDIR(attr->mode))
+		inode->u.dir.parent = slot->dir;
+	if (S_ISLNK(attr->mode) && set_target(tree, inode, target, err) == -1)
+		return -1;
+	slot->inode = inode;
+	if (out != NULL)
+		*out = inode;
+	return 0;
+}
+
+static struct cic_entry *
+find(const struct cic_tree *tree, const char *path)
+{
+	const struct cic_inode *dir = tree->root;
+	struct cic_entry *e = NULL;
+	struct cic_err ignored;
+	const char *p;
+	size_t len;
+
+	if (check_path(path, &ignored) == -1)
+		return NULL;
+	for (p = component(path, &len); len > 0; p = component(p + len, &len)) {
+		if (!is_dir(dir))
+			return NULL;
+		e = lookup(tree, dir, p, len);
+		if (e == NULL || e->inode == NULL)
+			return NULL;
+		dir = e->inode;
+	}
+	return e;
+}
+
+struct cic_inode *
+cic_tree_find(const struct cic_tree *tree, const char *path)
+{
+	struct cic_entry *e = find(tree, path);
+	size_t len;
+
+	if (e != NULL)
+		return e->inode;
+	component(path, &len);
+	return len == 0 && *path != '\0' ? tree->root : NULL;
+}
+
+void
+cic_tree_remove(struct cic_tree *tree, const char *path)
+{
+	struct cic_entry *e = find(tree, path);
+
+	if (e != NULL)
+		e->inode = NULL;
+}
+
+int
+cic_tree_link(struct cic_tree *tree, const char *path, const char *target,
+    struct cic_err *err)
+{
+	struct cic_inode *inode = cic_tree_find(tree, target);
+	char show[CIC_TREE_SHOW], what[CIC_TREE_SHOW];
+	struct cic_entry *slot;
+
+	if (inode == NULL || is_dir(inode))
+		return cic_err_set(err, CIC_EINVAL,
+		    "hard link \"%s\" to \"%s\", which is %s",
+		    cic_tree_show(path, show), cic_tree_show(target, what),
+		    inode == NULL ? "missing" : "a directory");
+	if (reserve(tree, path, &slot, err) == -1)
+		return -1;
+	if (slot == NULL)
+		return cic_err_set(err, CIC_EINVAL, "the root is no directory");
+	slot->inode = inode;
+	return 0;
+}
+
+/* --- finishing ---------------------------------------------------------- */
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct cic_entry *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+/* Sort one directory and number what is in it. */
+static int
+finish_dir(struct cic_tree *tree, struct cic_inode *dir, struct cic_err *err)
+{
+	struct cic_entry *e;
+	uint32_t n = 0, i;
+
+	for (e = dir->u.dir.last; e != NULL; e = e->older)
+		n += e->inode != NULL;
+	dir->u.dir.entry = alloc(tree, (n + 1) * sizeof(e), err);
+	if (dir->u.dir.entry == NULL)
+		return -1;
+	for (e = dir->u.dir.last; e != NULL; e = e->older) {
+		if (e->inode != NULL)
+			dir->u.dir.entry[dir->u.dir.count++] = e;
+	}
+	qsort(dir->u.dir.entry, n, sizeof(e), by_name);
+	dir->nlink = 2;
+	for (i = 0; i < n; i++) {
+		struct cic_inode *inode = dir->u.dir.entry[i]->inode;
+
+		if (inode->number == 0)
+			inode->number = ++tree->inodes;
+		if (is_dir(inode))
+			dir->nlink++;
+		else
+			inode->nlink++;
+	}
+	return 0;
+}
+
+int
+cic_tree_finish(struct cic_tree *tree, struct cic_err *err)
+{
+	struct cic_inode *dir = tree->root, *inode;
+
+	tree->inodes = dir->number = 1;
+	if (finish_dir(tree, dir, err) == -1)
+		return -1;
+	for (;;) {
+		if (dir->u.dir.cursor < dir->u.dir.count) {
+			inode = dir->u.dir.entry[dir->u.dir.cursor++]->inode;
+			if (!is_dir(inode))
+				continue;
+			dir = inode;
+			if (finish_dir(tree, dir, err) == -1)
+				return -1;
+			continue;
+		}
+		dir->u.dir.cursor = 0;
+		if (dir == tree->root)
+			return 0;
+		dir = dir->u.dir.parent;
+	}
+}
