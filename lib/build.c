@@ -139,11 +139,11 @@ cic_build_print(struct cic_buf *buf, const struct cic_build *build)
 	int n;
 
 	cic_buf_printf(buf, "{\"schema\":%d,\"seq\":%llu,\"rev\":%llu,"
-	    "\"state\":\"%s\",\"attempt\":%d,\"recheck\":%s,"
+	    "\"state\":\"%s\",\"attempt\":%d,\"lost\":%d,\"recheck\":%s,"
 	    "\"created\":%lld,\"started\":%lld,\"ended\":%lld,"
 	    "\"size\":%llu,\"cause\":\"%s\"", SCHEMA,
 	    (unsigned long long)build->seq, (unsigned long long)build->rev,
-	    cic_state_name(build->state), build->attempt,
+	    cic_state_name(build->state), build->attempt, build->lost,
 	    build->recheck ? "true" : "false", (long long)build->created,
 	    (long long)build->started, (long long)build->ended,
 	    (unsigned long long)build->size, cic_cause_name(build->cause));
@@ -218,6 +218,7 @@ parse_record(const struct cic_json *json, const struct cic_request_site *site,
 	build->seq = (uint64_t)cic_json_int(cic_json_get(json, "seq"), 0);
 	build->rev = (uint64_t)cic_json_int(cic_json_get(json, "rev"), 0);
 	build->attempt = (int)cic_json_int(cic_json_get(json, "attempt"), 0);
+	build->lost = (int)cic_json_int(cic_json_get(json, "lost"), 0);
 	build->recheck = cic_json_bool(cic_json_get(json, "recheck"));
 	build->created = cic_json_int(cic_json_get(json, "created"), 0);
 	build->started = cic_json_int(cic_json_get(json, "started"), 0);

@@ -59,7 +59,8 @@ struct cic_build {
 	uint64_t		 seq;		/* order of acceptance, from 1 */
 	uint64_t		 rev;		/* counts every change */
 	enum cic_state		 state;
-	int			 attempt;	/* times a worker took it */
+	int			 attempt;	/* counts its starts */
+	int			 lost;		/* starts that died on the way */
 	bool			 recheck;	/* joined late: resolve once more */
 	struct cic_request	 request;
 	struct cic_names	 names;		/* of image and file */

@@ -1,0 +1,405 @@
+/* The container engine; see engine.h. */
+#include "engine.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "json.h"
+#include "path.h"
+#include "spawn.h"
+
+#define INSPECT_MAX	(8 * 1024 * 1024)
+#define QUICK		120	/* seconds for what takes the engine moments */
+
+static const struct kind {
+	const char	*command;
+	const char	*build[8];	/* words after `buildx build` */
+} kinds[] = {
+	[CIC_ENGINE_DOCKER] = { "docker",
+	    { "--progress=plain", "--load", NULL } },
+	/* SHELL exists in Docker's image format only */
+	[CIC_ENGINE_PODMAN] = { "podman", { "--format=docker", NULL } },
+};
+
+static const char *const engine_env[] = {
+	/* an attestation would turn the image into an index */
+	"BUILDX_NO_DEFAULT_ATTESTATIONS=1",
+	"DOCKER_CLI_HINTS=false",
+	NULL
+};
+
+static const char *
+command(const struct cic_conf *conf)
+{
+	return conf->engine_command[0] != '\0' ? conf->engine_command :
+	    kinds[conf->engine].command;
+}
+
+static void
+add_list(struct cic_argv *argv, const char *const *words)
+{
+	for (; words != NULL && *words != NULL; words++)
+		cic_argv_add(argv, *words);
+}
+
+static void
+engine_argv(struct cic_argv *argv, const struct cic_conf *conf,
+    const char *const *words)
+{
+	cic_argv_add(argv, command(conf));
+	add_list(argv, (const char *const *)conf->engine_args.item);
+	add_list(argv, words);
+}
+
+/* Run to the end; `output` may be NULL.  Exit status or -1. */
+static int
+run(const struct cic_engine *engine, const char *const *words,
+    struct cic_buf *output, unsigned timeout, struct cic_err *err)
+{
+	struct cic_argv argv = { .count = 0 };
+	struct cic_spawn spawn = { .argv = &argv, .env = engine_env,
+	    .log_fd = engine->log_fd, .output = output, .timeout = timeout };
+	int status;
+
+	engine_argv(&argv, engine->conf, words);
+	return cic_spawn(&spawn, &status, err) != 0 ? -1 : status;
+}
+
+/* As run, where any exit status but 0 is a failure. */
+static int
+must(const struct cic_engine *engine, const char *const *words,
+    struct cic_buf *output, unsigned timeout, struct cic_err *err)
+{
+	int status = run(engine, words, output, timeout, err);
+
+	if (status > 0)
+		return cic_err_set(err, CIC_EIO,
+		    "%s %s %s ended with status %d; the log has what it said",
+		    command(engine->conf), words[0],
+		    words[1] != NULL ? words[1] : "", status);
+	return status;
+}
+
+int
+cic_engine_check(const struct cic_conf *conf, int log_fd, struct cic_err *err)
+{
+	static const char *const version[] = { "version", NULL };
+	static const char *const buildx[] = { "buildx", "build", "--help",
+	    NULL };
+	struct cic_engine engine = { .conf = conf, .build_id = "-",
+	    .log_fd = log_fd };
+	struct cic_buf out;
+	int rc = -1;
+
+	cic_buf_init(&out, INSPECT_MAX);
+	if (!cic_program_exists(command(conf)))
+		cic_err_set(err, CIC_ENOENT, "build.engine: the program %s is "
+		    "not installed; install it or change build.engine or "
+		    "build.engine_command", command(conf));
+	else if (run(&engine, version, &out, QUICK, err) != 0)
+		cic_err_set(err, CIC_EAGAIN, "build.engine: `%s version` "
+		    "fails: is its daemon running, and may this user reach "
+		    "it?", command(conf));
+	else if (run(&engine, buildx, &out, QUICK, err) != 0)
+		cic_err_set(err, CIC_ENOENT, "build.engine: `%s buildx` does "
+		    "not work; install its buildx plugin", command(conf));
+	else
+		rc = 0;
+	cic_buf_release(&out);
+	return rc;
+}
+
+/* "sha256:<hex>" out of either spelling; false when it is neither. */
+static bool
+normal_id(const char *id, char out[CIC_DIGEST_MAX])
+{
+	const char *hex;
+
+	if (id == NULL)
+		return false;
+	hex = strncmp(id, "sha256:", 7) == 0 ? id + 7 : id;
+	if (strspn(hex, "0123456789abcdef") < 64 ||
+	    (hex[64] != '\0' && hex[64] != '\n'))
+		return false;
+	snprintf(out, CIC_DIGEST_MAX, "sha256:%.64s", hex);
+	return true;
+}
+
+int
+cic_engine_inspect(const struct cic_engine *engine, const char *image,
+    struct cic_buf *json, struct cic_err *err)
+{
+	const char *words[] = { "image", "inspect", image, NULL };
+	struct cic_engine quiet = *engine;
+	struct cic_json *tree = NULL;
+	struct cic_buf out;
+	int rc, null;
+
+	/* "no such image" is an answer here, not something for the log */
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null < 0)
+		return cic_err_errno(err, "open /dev/null");
+	quiet.log_fd = null;
+	cic_buf_init(&out, INSPECT_MAX);
+	rc = run(&quiet, words, &out, QUICK, err);
+	close(null);
+	if (rc > 0)
+		rc = cic_err_set(err, CIC_ENOENT, "the engine has no image %s",
+		    image);
+	else if (rc == 0) {
+		tree = cic_json_parse(out.data, out.len, err);
+		if (cic_json_first(tree) != NULL)
+			cic_json_print(json, cic_json_first(tree));
+		else
+			rc = tree == NULL ? cic_err_wrap(err,
+			    "image inspect %s", image) :
+			    cic_err_set(err, CIC_EIO,
+			    "image inspect %s: empty answer", image);
+	}
+	cic_json_free(tree);
+	cic_buf_release(&out);
+	return rc;
+}
+
+int
+cic_engine_image_id(const struct cic_engine *engine, const char *image,
+    const char *label, char id[CIC_DIGEST_MAX], char *value, size_t size,
+    struct cic_err *err)
+{
+	const struct cic_json *labels;
+	struct cic_json *tree;
+	struct cic_buf json;
+	const char *text;
+	int rc = -1;
+
+	cic_buf_init(&json, INSPECT_MAX);
+	if (cic_engine_inspect(engine, image, &json, err) != 0)
+		goto out;
+	tree = cic_json_parse(json.data, json.len, err);
+	if (tree == NULL)
+		goto out;
+	labels = cic_json_get(cic_json_get(tree, "Config"), "Labels");
+	text = cic_json_get_string(labels, label);
+	if (size > 0)
+		snprintf(value, size, "%s", text != NULL ? text : "");
+	if (normal_id(cic_json_get_string(tree, "Id"), id))
+		rc = 0;
+	else
+		cic_err_set(err, CIC_EIO, "image inspect %s: no usable Id",
+		    image);
+	cic_json_free(tree);
+out:
+	cic_buf_release(&json);
+	return rc;
+}
+
+int
+cic_engine_pull(const struct cic_engine *engine, const char *image,
+    const char *platform, struct cic_err *err)
+{
+	const char *words[] = { "pull", "--platform", platform, image, NULL };
+
+	return must(engine, words, NULL,
+	    (unsigned)engine->conf->build_timeout, err);
+}
+
+static int
+read_iidfile(const char *path, char id[CIC_DIGEST_MAX], struct cic_err *err)
+{
+	struct cic_buf text;
+	int rc = -1;
+
+	cic_buf_init(&text, 4096);
+	if (cic_read_file(path, &text, err) == 0) {
+		if (normal_id(text.data, id))
+			rc = 0;
+		else
+			cic_err_set(err, CIC_EIO,
+			    "%s holds no image id", path);
+	}
+	cic_buf_release(&text);
+	return rc;
+}
+
+int
+cic_engine_build(const struct cic_engine *engine,
+    const struct cic_engine_build *build, char id[CIC_DIGEST_MAX],
+    struct cic_err *err)
+{
+	const char *first[] = { "buildx", "build", NULL };
+	const char *middle[] = { "--platform", build->platform, "--tag",
+	    build->tag, "--iidfile", build->iidfile, "--file",
+	    build->dockerfile, NULL };
+	struct cic_argv argv = { .count = 0 };
+	struct cic_spawn spawn = { .argv = &argv, .env = engine_env,
+	    .log_fd = engine->log_fd, .timeout = build->timeout,
+	    .stall = build->stall };
+	int status;
+
+	engine_argv(&argv, engine->conf, first);
+	add_list(&argv, kinds[engine->conf->engine].build);
+	add_list(&argv, middle);
+	add_list(&argv,
+	    (const char *const *)engine->conf->engine_build_args.item);
+	add_list(&argv, build->options);
+	cic_argv_add(&argv, build->context);
+	unlink(build->iidfile);
+	if (cic_spawn(&spawn, &status, err) != 0)
+		return -1;
+	if (status != 0)
+		return cic_err_set(err, CIC_EIO,
+		    "%s buildx build ended with status %d",
+		    command(engine->conf), status);
+	return read_iidfile(build->iidfile, id, err);
+}
+
+static int
+create_container(const struct cic_engine *engine, const char *image_id,
+    char container[128], struct cic_err *err)
+{
+	char label[64];
+	/* without a command of its own an image cannot be created from */
+	const char *words[] = { "create", "--label", label, image_id,
+	    "/never-started", NULL };
+	struct cic_buf out;
+	int rc;
+
+	snprintf(label, sizeof(label), "cic.build=%s", engine->build_id);
+	cic_buf_init(&out, 4096);
+	rc = must(engine, words, &out, QUICK * 5, err);
+	if (rc == 0) {
+		size_t len = strcspn(out.data, "\n");
+
+		if (len == 0 || len >= 128 ||
+		    strspn(out.data, "0123456789abcdef") < len)
+			rc = cic_err_set(err, CIC_EIO,
+			    "%s create printed no container id",
+			    command(engine->conf));
+		else
+			snprintf(container, 128, "%.*s", (int)len, out.data);
+	}
+	cic_buf_release(&out);
+	return rc;
+}
+
+static void
+remove_container(const struct cic_engine *engine, const char *container)
+{
+	const char *words[] = { "rm", "--force", "--volumes", container, NULL };
+	struct cic_err ignored;
+	struct cic_buf out;
+
+	cic_buf_init(&out, 65536);
+	run(engine, words, &out, QUICK * 5, &ignored);
+	cic_buf_release(&out);
+}
+
+int
+cic_engine_export_start(const struct cic_engine *engine, const char *image_id,
+    struct cic_engine_export *export, struct cic_err *err)
+{
+	const char *words[] = { "export", export->container, NULL };
+	struct cic_argv argv = { .count = 0 };
+	struct cic_spawn spawn = { .argv = &argv, .env = engine_env,
+	    .log_fd = engine->log_fd };
+	int ends[2];
+
+	if (create_container(engine, image_id, export->container, err) != 0)
+		return -1;
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		cic_err_errno(err, "pipe");
+		remove_container(engine, export->container);
+		return -1;
+	}
+	engine_argv(&argv, engine->conf, words);
+	spawn.stdout_fd = ends[1];
+	if (cic_spawn_start(&spawn, &export->pid, err) != 0) {
+		close(ends[0]);
+		close(ends[1]);
+		remove_container(engine, export->container);
+		return -1;
+	}
+	close(ends[1]);
+	export->fd = ends[0];
+	return 0;
+}
+
+int
+cic_engine_export_end(const struct cic_engine *engine,
+    struct cic_engine_export *export, struct cic_err *err)
+{
+	struct cic_argv argv = { .count = 0 };
+	struct cic_spawn spawn = { .argv = &argv, .log_fd = engine->log_fd,
+	    .timeout = QUICK };
+	int status, rc;
+
+	cic_argv_add(&argv, command(engine->conf));
+	close(export->fd);	/* unread bytes end the exporter by SIGPIPE */
+	rc = cic_spawn_wait(&spawn, export->pid, &status, err);
+	remove_container(engine, export->container);
+	if (rc == 0 && status != 0)
+		rc = cic_err_set(err, CIC_EIO,
+		    "%s export ended with status %d; the log has what it said",
+		    command(engine->conf), status);
+	return rc;
+}
+
+int
+cic_engine_save(const struct cic_engine *engine, const char *image_id,
+    const char *file, struct cic_err *err)
+{
+	const char *podman[] = { "save", "--format", "docker-archive",
+	    "--output", file, image_id, NULL };
+	const char *docker[] = { "save", "--output", file, image_id, NULL };
+
+	return must(engine, engine->conf->engine == CIC_ENGINE_PODMAN ?
+	    podman : docker, NULL, (unsigned)engine->conf->build_timeout, err);
+}
+
+int
+cic_engine_tag(const struct cic_engine *engine, const char *image_id,
+    const char *name, struct cic_err *err)
+{
+	const char *words[] = { "tag", image_id, name, NULL };
+
+	return must(engine, words, NULL, QUICK, err);
+}
+
+int
+cic_engine_untag(const struct cic_engine *engine, const char *name,
+    struct cic_err *err)
+{
+	const char *podman[] = { "untag", name, name, NULL };
+	const char *docker[] = { "rmi", "--no-prune", name, NULL };
+	struct cic_buf out;
+	int rc;
+
+	cic_buf_init(&out, 65536);
+	rc = must(engine, engine->conf->engine == CIC_ENGINE_PODMAN ?
+	    podman : docker, &out, QUICK, err);
+	cic_buf_release(&out);
+	return rc;
+}
+
+void
+cic_engine_clean(const struct cic_engine *engine)
+{
+	char filter[80], *id, *save = NULL;
+	const char *words[] = { "ps", "--all", "--quiet", "--no-trunc",
+	    "--filter", filter, NULL };
+	struct cic_err ignored;
+	struct cic_buf out;
+
+	snprintf(filter, sizeof(filter), "label=cic.build=%s",
+	    engine->build_id);
+	cic_buf_init(&out, 65536);
+	if (run(engine, words, &out, QUICK, &ignored) == 0)
+		for (id = strtok_r(out.data, "\n", &save); id != NULL;
+		    id = strtok_r(NULL, "\n", &save))
+			if (strspn(id, "0123456789abcdef") == strlen(id))
+				remove_container(engine, id);
+	cic_buf_release(&out);
+}

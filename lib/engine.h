@@ -1,0 +1,92 @@
+/*
+ * The container engine: docker with buildx, or podman, by their programs.
+ *
+ * The two take nearly the same words; engine.c holds what differs.  Image ids
+ * are always "sha256:<64 digits>".  Whatever the engine prints goes to the
+ * log.  Containers made here carry the label cic.build=<id>, by which
+ * cic_engine_clean finds them again.
+ */
+#ifndef CIC_ENGINE_H
+#define CIC_ENGINE_H
+
+#include <sys/types.h>
+
+#include "build.h"
+#include "conf.h"
+#include "err.h"
+
+struct cic_buf;
+
+struct cic_engine {
+	const struct cic_conf	*conf;
+	const char		*build_id;	/* for labels */
+	int			 log_fd;
+};
+
+/* Does the engine answer, and can it `buildx build`?  -1 with a message that
+ * names the configuration line to change. */
+int cic_engine_check(const struct cic_conf *conf, int log_fd,
+    struct cic_err *err);
+
+/* `image inspect`: the image's JSON object, appended to `json`.
+ * CIC_ENOENT: the engine has no such image; CIC_EAGAIN: it does not answer. */
+int cic_engine_inspect(const struct cic_engine *engine, const char *image,
+    struct cic_buf *json, struct cic_err *err);
+
+/* The same, reduced to its id and one label ("" when absent). */
+int cic_engine_image_id(const struct cic_engine *engine, const char *image,
+    const char *label, char id[CIC_DIGEST_MAX], char *value, size_t size,
+    struct cic_err *err);
+
+int cic_engine_pull(const struct cic_engine *engine, const char *image,
+    const char *platform, struct cic_err *err);
+
+struct cic_engine_build {
+	const char		*context;	/* folder */
+	const char		*dockerfile;	/* file */
+	const char		*platform;
+	const char		*tag;
+	const char		*iidfile;	/* the image id is written here */
+	const char *const	*options;	/* "--build-arg", "A=b", … */
+	unsigned		 timeout, stall;	/* seconds */
+};
+
+/* Build; `id` is the new image's.  CIC_EAGAIN a limit was hit, CIC_EIO the
+ * build failed (the log says why). */
+int cic_engine_build(const struct cic_engine *engine,
+    const struct cic_engine_build *build, char id[CIC_DIGEST_MAX],
+    struct cic_err *err);
+
+/*
+ * Stream an image's root file system as tar.
+ *
+ * Start makes a container of the image and a process whose output is `fd`;
+ * read it to its end, then call cic_engine_export_end, which closes it, waits,
+ * and removes the container.  -1 from the end means what was read is
+ * not complete.
+ */
+struct cic_engine_export {
+	char	container[128];
+	int	fd;
+	pid_t	pid;
+};
+int cic_engine_export_start(const struct cic_engine *engine,
+    const char *image_id, struct cic_engine_export *export,
+    struct cic_err *err);
+int cic_engine_export_end(const struct cic_engine *engine,
+    struct cic_engine_export *export, struct cic_err *err);
+
+/* Write the image as a docker-archive file. */
+int cic_engine_save(const struct cic_engine *engine, const char *image_id,
+    const char *file, struct cic_err *err);
+
+/* Give an image another name; take a name away (other names stay). */
+int cic_engine_tag(const struct cic_engine *engine, const char *image_id,
+    const char *name, struct cic_err *err);
+int cic_engine_untag(const struct cic_engine *engine, const char *name,
+    struct cic_err *err);
+
+/* Remove containers that a dead cic-build of this id left behind. */
+void cic_engine_clean(const struct cic_engine *engine);
+
+#endif
