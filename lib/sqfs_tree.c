@@ -184,9 +184,14 @@ put_dir(struct walk *w, struct cic_inode *dir)
 		e = put_names(w, dir);
 	if (e != 0)
 		return e;
-	n = sqfs_dir_writer_create_inode(w->dir, dir->nlink, dir->xattr, parent);
+	n = sqfs_dir_writer_create_inode(w->dir, 0, dir->xattr, parent);
 	if (n == NULL)
 		return SQFS_ERROR_ALLOC;
+	/* libsquashfs counts every entry, Unix and find(1) subdirectories. */
+	if (n->base.type == SQFS_INODE_EXT_DIR)
+		n->data.dir_ext.nlink = dir->nlink;
+	else
+		n->data.dir.nlink = dir->nlink;
 	e = put_inode(w, n, dir);
 	sqfs_free(n);
 	return e;
