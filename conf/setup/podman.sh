@@ -6,6 +6,8 @@
 #                                           which takes about a second, and remembers the answer in DIR
 #        podman.sh --env DIR                settings (NAME=VALUE) that keep podman from reading or writing the user's
 #                                           own podman files
+#        podman.sh --wrapper DIR            writes DIR/bin/podman, which calls podman with these words and settings, and
+#                                           prints its path: the simplest way to use all this
 #        podman.sh --remove DIR             ends what podman left running for DIR and removes its files
 #   DIR   a folder that is only ours; made when missing. Everything goes there, save for podman's lock file in
 #         /dev/shm and, where DIR's path is long, a small folder in /run (root) or /tmp: podman refuses to keep its
@@ -95,33 +97,56 @@ our_podman() {
     IFS='
 '
     # shellcheck disable=SC2046 # one word a line
-    set -- $(global_args) "$@"
+    set -- $(environment) podman $(global_args) "$@"
     IFS=$old_ifs
-    podman "$@"
+    env "$@"
+}
+
+# Quotes each line of standard input as one word of a shell.
+quoted() { sed -e "s/'/'\\\\''/g" -e "s/^/'/" -e "s/\$/'/" | tr '\n' ' '; }
+
+wrapper() {
+    mkdir -p "$dir/bin"
+    {
+        printf '#!/bin/sh\n# podman with storage of its own, written by conf/setup/podman.sh\n'
+        printf 'exec env %spodman %s"$@"\n' "$(environment | quoted)" "$(global_args | quoted)"
+    } > "$dir/bin/podman.new"
+    chmod 755 "$dir/bin/podman.new"
+    mv "$dir/bin/podman.new" "$dir/bin/podman"
+    printf '%s\n' "$dir/bin/podman"
 }
 
 # Host network for RUN: nothing is set up outside our folder, and it works where slirp4netns or netavark cannot (no
-# /dev/net/tun, no iptables). The runtime isolates RUN properly; where it cannot run at all (inside most containers)
-# chroot is what is left.
+# /dev/net/tun, no iptables). The runtime (oci) isolates RUN properly. Inside most containers it cannot run at all, or
+# podman may not raise the limits it likes to raise; then chroot and the limits there are will have to do.
 build_args() {
     remembered=$dir/build-args
     if [ ! -s "$remembered" ]; then
         mkdir -p "$dir/probe"
         printf 'FROM %s\nRUN true\n' "$image" > "$dir/probe/Dockerfile"
-        if probe --isolation oci; then isolation=oci
-        elif probe --isolation chroot; then isolation=chroot
+        limits="--ulimit nofile=$(own_limit nofile) --ulimit nproc=$(own_limit nproc)"
+        # shellcheck disable=SC2086 # four words
+        if probe --isolation oci; then :
+        elif probe --isolation oci $limits; then :
+        elif probe --isolation chroot; then :
+        elif probe --isolation chroot $limits; then :
         else cat "$dir/probe/log" >&2; die "podman cannot run a command in $image; its own words stand above."
         fi
-        printf '%s\n' --network host --isolation "$isolation" > "$remembered.new"
-        mv "$remembered.new" "$remembered"
         rm -rf "$dir/probe"
     fi
     cat "$remembered"
 }
 
+# own_limit NAME - this process's soft and hard limit, the way podman wants them
+own_limit() {
+    prlimit --pid $$ "--$1" --raw --noheadings --output SOFT,HARD | sed -e 's/unlimited/-1/g' -e 's/  */:/'
+}
+
+# probe ARGS... - builds with these; when that works they are the ones to remember
 probe() {
-    our_podman buildx build --no-cache --pull-never --network host "$@" "$dir/probe" > "$dir/probe/log" 2>&1 || return 1
+    our_podman buildx build --no-cache --network host "$@" "$dir/probe" > "$dir/probe/log" 2>&1 || return 1
     our_podman rmi "$(tail -n 1 "$dir/probe/log")" > /dev/null 2>&1 || :
+    printf '%s\n' --network host "$@" > "$remembered"
 }
 
 # Without root the files belong to mapped ids, which only "podman unshare" may remove.
@@ -146,7 +171,7 @@ remove() {
         done
     fi
     # By name: should DIR hold something else after all, that stays.
-    for ours in storage tmp networks config data scratch probe build-args; do rm -rf "${dir:?}/$ours"; done
+    for ours in bin storage tmp networks config data scratch probe build-args; do rm -rf "${dir:?}/$ours"; done
     rm -rf "$run"
     rmdir "$dir" 2> /dev/null || :
 }
@@ -156,6 +181,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         --help|-h) usage; exit 0 ;;
         --env) action=print_env; shift ;;
+        --wrapper) action=wrapper; shift ;;
         --remove) action=remove; shift ;;
         --build-args)
             [ $# -ge 2 ] || die "--build-args wants the name of an image." 2
@@ -180,5 +206,6 @@ make_private "$run"
 case $action in
     print_args) global_args ;;
     print_env) environment ;;
+    wrapper) wrapper ;;
     build_args) build_args ;;
 esac
