@@ -16,6 +16,7 @@
 set -eu
 
 PROG=base-image.sh
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 # What a login shell and later apt-get calls need; everything else is for the image's own build to add.
 INCLUDE=bash,ca-certificates,debian-archive-keyring
 LABEL=cic.base=debian
@@ -50,45 +51,21 @@ own_platform() {
     esac
 }
 
-# The machine's own sources of Debian packages for this release, as lines for the image's sources.list. Only sources
-# signed with Debian's keyring: a company's own repository does not belong into a base image. Of one archive all
-# components are taken, because that is what the machine's owner configured.
-sources() {
-    # shellcheck disable=SC2016 # apt fills these in
-    apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(SUITE) $(COMPONENT) $(ORIGIN)' 'Created-By: Packages' |
-        awk -v suite="$1" '
-            $NF != "Debian" || NF != 5 { next }
-            $2 == suite || $2 == suite "-updates" || $2 == suite "-security" {
-                key = $1 " " $2
-                if (!(key in seen)) { seen[key] = 1; order[++n] = key }
-                if (!((key, $4) in part)) { part[key, $4] = 1; parts[key] = parts[key] " " $4 }
-            }
-            END {
-                keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-                for (i = 1; i <= n; i++) print "deb [signed-by=" keyring "] " order[i] parts[order[i]]
-            }'
-}
-
-# What apt was told about proxies and about archives past their date: the image's apt needs the same.
-apt_options() {
-    apt-config dump | grep -E '^Acquire::(http|https)::Proxy |^Acquire::Check-(Valid-Until|Date) ' || :
-}
-
 make_rootfs() {
     command -v mmdebstrap > /dev/null || die "mmdebstrap is missing: conf/setup/packages.sh demo installs it."
     suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release | tr -d '"')
-    [ -n "$suite" ] || die "/etc/os-release names no Debian release; Debian 12 or 13 is needed."
-    sources "$suite" > "$tmp/sources.list"
-    if [ ! -s "$tmp/sources.list" ]; then
-        die "apt knows no Debian packages of \"$suite\" yet. Please run apt-get update as root, then try again."
-    fi
-    apt_options > "$tmp/apt.conf"
+    # Only Debian's own archives: a company's repository does not belong into a base image.
+    "$here/mirror.sh" > "$tmp/sources.list" || exit 1
+    "$here/mirror.sh" --apt > "$tmp/apt.conf"
     say "Unpacking Debian $suite ($arch) from the machine's own mirror; this takes about half a minute."
     set -- --quiet --variant=apt --mode="$mode" --architectures="$arch" --include="$INCLUDE"
     [ ! -s "$tmp/apt.conf" ] || set -- "$@" --aptopt="$tmp/apt.conf"
     # Nothing reads these inside a container.
     set -- "$@" --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright'
+    # mmdebstrap copies these two from the machine, which is nobody's business.
+    # shellcheck disable=SC2016 # "$1" is for mmdebstrap's shell
+    set -- "$@" --customize-hook=': > "$1/etc/resolv.conf"; echo localhost > "$1/etc/hostname"'
     # mmdebstrap copies the sources.list it is given, and with --aptopt the options, into the image.
     mmdebstrap "$@" "$suite" "$tmp/rootfs.tar" - < "$tmp/sources.list" > "$tmp/log" 2>&1 || {
         cat "$tmp/log" >&2

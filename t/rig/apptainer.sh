@@ -11,27 +11,18 @@
 set -eu
 
 PROG=apptainer.sh
+setup=$(CDPATH='' cd -- "$(dirname -- "$0")/../../conf/setup" && pwd)
 SUITE=sid
 
 usage() { sed -n '2,/^set -eu/{/^set -eu/d;s/^# \{0,1\}//;p;}' "$0"; }
 die() { printf '%s: %s\n' "$PROG" "$1" >&2; exit "${2:-1}"; }
 
-# The mirror of Debian's main archive, as the machine's apt knows it.
-mirror() {
-    # shellcheck disable=SC2016 # apt fills these in
-    apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
-        awk '$2 == "Debian" && $3 == "Debian" && NF == 3 { print $1; exit }'
-}
-
-apt_proxy() { apt-config dump | grep -E '^Acquire::(http|https)::Proxy ' || :; }
-
 make_root() {
     [ "$(id -u)" -eq 0 ] || die "unpacking Debian $SUITE needs root."
     command -v mmdebstrap > /dev/null || die "mmdebstrap is missing: conf/setup/packages.sh demo installs it."
-    debian=$(mirror)
-    [ -n "$debian" ] || die "apt knows no Debian mirror yet. Please run apt-get update as root, then try again."
+    debian=$("$setup/mirror.sh" --main) || exit 1
     printf '%s: unpacking Debian %s with apptainer; this takes about half a minute.\n' "$PROG" "$SUITE"
-    apt_proxy > "$tmp/apt.conf"
+    "$setup/mirror.sh" --apt > "$tmp/apt.conf"
     # A mirror's copy of the unstable release may be past its date.
     mmdebstrap --quiet --variant=apt --aptopt='Acquire::Check-Valid-Until "false"' --aptopt="$tmp/apt.conf" \
         --include=apptainer,squashfuse,fuse2fs \

@@ -12,17 +12,11 @@
 set -eu
 
 PROG=buildx.sh
+setup=$(CDPATH='' cd -- "$(dirname -- "$0")/../../conf/setup" && pwd)
 FROM_SUITE=trixie
 
 usage() { sed -n '2,/^set -eu/{/^set -eu/d;s/^# \{0,1\}//;p;}' "$0"; }
 die() { printf '%s: %s\n' "$PROG" "$1" >&2; exit "${2:-1}"; }
-
-# The mirror of Debian's main archive, as the machine's apt knows it.
-mirror() {
-    # shellcheck disable=SC2016 # apt fills these in
-    apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
-        awk '$2 == "Debian" && $3 == "Debian" && NF == 3 { print $1; exit }'
-}
 
 # private_apt COMMAND... - apt-get with lists, cache and sources of our own
 private_apt() {
@@ -32,8 +26,7 @@ private_apt() {
 }
 
 fetch() {
-    debian=$(mirror)
-    [ -n "$debian" ] || die "apt knows no Debian mirror yet. Please run apt-get update as root, then try again."
+    debian=$("$setup/mirror.sh" --main) || exit 1
     printf '%s: fetching docker-buildx from Debian %s; this takes a few seconds.\n' "$PROG" "$FROM_SUITE"
     mkdir -p "$tmp/lists/partial" "$tmp/cache/archives/partial" "$tmp/unpacked"
     : > "$tmp/status"
