@@ -139,13 +139,13 @@ cic_build_print(struct cic_buf *buf, const struct cic_build *build)
 	int n;
 
 	cic_buf_printf(buf, "{\"schema\":%d,\"seq\":%llu,\"rev\":%llu,"
-	    "\"state\":\"%s\",\"attempt\":%d,\"lost\":%d,\"recheck\":%s,"
+	    "\"state\":\"%s\",\"attempt\":%d,\"lost\":%d,\"recheck\":%s,\"rerun\":%s,"
 	    "\"created\":%lld,\"started\":%lld,\"ended\":%lld,"
 	    "\"size\":%llu,\"cause\":\"%s\"", SCHEMA,
 	    (unsigned long long)build->seq, (unsigned long long)build->rev,
 	    cic_state_name(build->state), build->attempt, build->lost,
-	    build->recheck ? "true" : "false", (long long)build->created,
-	    (long long)build->started, (long long)build->ended,
+	    build->recheck ? "true" : "false", build->rerun ? "true" : "false",
+	    (long long)build->created, (long long)build->started, (long long)build->ended,
 	    (unsigned long long)build->size, cic_cause_name(build->cause));
 	for (i = 0; i < TEXT_FIELDS; i++) {
 		cic_buf_printf(buf, ",\"%s\":", text_fields[i].name);
@@ -220,6 +220,7 @@ parse_record(const struct cic_json *json, const struct cic_request_site *site,
 	build->attempt = (int)cic_json_int(cic_json_get(json, "attempt"), 0);
 	build->lost = (int)cic_json_int(cic_json_get(json, "lost"), 0);
 	build->recheck = cic_json_bool(cic_json_get(json, "recheck"));
+	build->rerun = cic_json_bool(cic_json_get(json, "rerun"));
 	build->created = cic_json_int(cic_json_get(json, "created"), 0);
 	build->started = cic_json_int(cic_json_get(json, "started"), 0);
 	build->ended = cic_json_int(cic_json_get(json, "ended"), 0);

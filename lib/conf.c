@@ -63,7 +63,6 @@ static const struct key {
 	    "/var/lib/cic/images", 0, 0, NULL },
 	{ "build", "templates", ABS_PATH, AT(templates),
 	    "/usr/local/share/cic/image", 0, 0, NULL },
-	{ "build", "packages", TEXT, AT(packages), "", 0, 0, NULL },
 	{ "build", "max_concurrent_builds", NUMBER, AT(max_concurrent_builds),
 	    "3", 1, 64, NULL },
 	{ "limits", "git_timeout", NUMBER, AT(git_timeout), "600", 1, 86400,

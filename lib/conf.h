@@ -48,7 +48,6 @@ struct cic_conf {
 	char	*converter_command;	/* "" is the converter's own name */
 	char	*images_location;	/* what the web server serves */
 	char	*templates;		/* folder of Dockerfile and inner.sh */
-	char	*packages;		/* site archives; "" is none */
 	int	 max_concurrent_builds;
 	/* limits */
 	int	 git_timeout;		/* seconds */

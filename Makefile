@@ -1,0 +1,109 @@
+# make            compile into build/
+# make demo       the main job on this machine: build an image, download it, run it
+# make demo-stop  end what demo started
+# make check      all tests (installs what they need, packages included)
+# make check-unit the unit tests and fuzz corpora alone
+# make check-asan the same with the address and undefined behaviour sanitizers
+# make lint       what compilers and checkers have to say
+# make install    into $(DESTDIR)$(PREFIX)
+# make clean      remove build/; run/ belongs to the demo: make demo-clean
+
+PREFIX ?= /usr/local
+BUILD ?= build
+CC = gcc
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Wvla
+CFLAGS ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+override CFLAGS += -std=c11 -D_GNU_SOURCE -iquote lib -iquote worker -MMD -MP -pthread $(WARN) $(EXTRA)
+LDFLAGS ?= -Wl,-z,relro,-z,now
+override LDFLAGS += -pthread $(EXTRA)
+LIBS = -lfcgi -lcjson -luuid -llmdb -lyaml -lcrypto -lsquashfs -larchive \
+	-ldeflate -lm
+
+LIB = $(BUILD)/libcic.a
+LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
+FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
+BUILD_OBJ = $(patsubst %,$(BUILD)/worker/%.o,build_main job journal \
+	description failure sweep stage_resolve stage_check stage_context \
+	stage_build stage_convert)
+WORKER_OBJ = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end sweep \
+	job journal)
+PROGRAMS = $(BUILD)/cic.fcgi $(BUILD)/cic-worker $(BUILD)/cic-build
+UNIT = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/test_*.c))
+FUZZ = $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/fuzz_*.c))
+
+all: $(PROGRAMS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/cic.fcgi: $(FCGI_OBJ) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/cic-worker: $(WORKER_OBJ) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/cic-build: $(BUILD_OBJ) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# a unit test may reach into worker/ as well
+$(BUILD)/t/test_%: $(BUILD)/t/unit/test_%.o $(BUILD)/libworker.a $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(BUILD)/t/fuzz_%: $(BUILD)/t/fuzz/fuzz_%.o $(BUILD)/t/fuzz/replay.o $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/libworker.a: $(filter-out %_main.o,$(BUILD_OBJ) $(WORKER_OBJ))
+	@rm -f $@
+	$(AR) rcs $@ $(sort $^)
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/t/*/*.d)
+
+demo:
+	conf/demo/demo.sh start
+demo-stop:
+	conf/demo/demo.sh stop
+demo-clean:
+	conf/demo/demo.sh clean
+
+check:
+	conf/setup/packages.sh build demo check
+	$(MAKE) check-built
+check-built: all units
+	t/run-tests.sh
+units: $(UNIT) $(FUZZ)
+check-unit: units
+	t/run-tests.sh unit
+check-asan:
+	$(MAKE) BUILD=build-asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	    EXTRA='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
+	    check-unit
+
+lint:
+	$(MAKE) BUILD=build-lint CFLAGS='-O2 -D_FORTIFY_SOURCE=2 -Werror' all units
+	cppcheck --quiet --std=c11 --enable=warning,portability \
+	    --error-exitcode=1 --inline-suppr -Ilib lib fcgi worker
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/libexec/cic $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/cic/image $(DESTDIR)$(PREFIX)/share/cic/nginx \
+	    $(DESTDIR)$(PREFIX)/share/cic/systemd \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)/etc/cic
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/libexec/cic
+	install -m 755 cic_cli $(DESTDIR)$(PREFIX)/bin
+	install -m 644 conf/image/* $(DESTDIR)$(PREFIX)/share/cic/image
+	install -m 644 nginx/*.conf $(DESTDIR)$(PREFIX)/share/cic/nginx
+	install -m 644 conf/systemd/* $(DESTDIR)$(PREFIX)/share/cic/systemd
+	install -m 644 conf/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 conf/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	[ -e $(DESTDIR)/etc/cic/cic.yaml ] || \
+	    install -m 640 conf/cic.yaml $(DESTDIR)/etc/cic/cic.yaml
+
+clean:
+	rm -rf build build-asan build-lint
+
+.PHONY: all demo demo-stop demo-clean check check-built check-unit check-asan \
+	units lint install clean
+.SECONDARY:

@@ -1,0 +1,68 @@
+/*
+ * /build: accept a request, tell a build's status.
+ */
+#include "route.h"
+
+#include "app.h"
+#include "id.h"
+#include "log.h"
+#include "req.h"
+#include "resp.h"
+#include "wake.h"
+
+void
+h_build_post(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp)
+{
+	uint64_t min_free = (uint64_t)app->conf->min_free_space << 20;
+	struct cic_request request;
+	struct cic_store *store;
+	char id[CIC_ID_TEXT];
+	struct cic_err err;
+	bool joined;
+
+	(void)rest;
+	if (cic_request_parse(req->body, req->body_len, &app->site, &request,
+	    &err) != 0) {
+		resp_problem(resp, err.code == CIC_EDENIED ? 403 :
+		    err.code == CIC_EINVAL ? 400 : 503, "%s", err.msg);
+		return;
+	}
+	store = app_store(app, &err);
+	if (store == NULL || cic_store_accept(store, &request, req->owner,
+	    min_free, id, &joined, &err) != 0) {
+		cic_log_warnx("POST /build: %s", err.msg);
+		resp_store_failure(resp, &err);
+		return;
+	}
+	cic_wake_poke(app->db);
+	cic_log_info("build %s: %s by %s", id, joined ? "joined" : "asked for",
+	    req->owner);
+	/* exactly 200 and an id: old clients take nothing else */
+	cic_buf_printf(&resp->body, "{\"id\":\"%s\"}\n", id);
+}
+
+void
+h_build_get(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp)
+{
+	struct cic_store *store;
+	unsigned char id[16];
+	struct cic_err err;
+
+	(void)req;
+	if (!cic_id_parse(rest, id)) {
+		resp_problem(resp, 404, "that is no build id");
+		return;
+	}
+	store = app_store(app, &err);
+	if (store != NULL &&
+	    cic_store_status(store, id, &resp->body, &err) == 0)
+		return;
+	if (store != NULL && err.code == CIC_ENOENT) {
+		resp_problem(resp, 404, "no build has the id %.36s", rest);
+		return;
+	}
+	cic_log_warnx("GET /build: %s", err.msg);
+	resp_store_failure(resp, &err);
+}

@@ -1,0 +1,197 @@
+/*
+ * cic-build: one build from request to .sif.
+ *
+ * Started by cic-worker with the journal as standard output and the log as
+ * standard error; touches no store and opens no socket.  Exit status 0 when
+ * the journal has its last line, whatever that says.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <linux/close_range.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "job.h"
+#include "journal.h"
+#include "log.h"
+#include "sweep.h"
+#include "version.h"
+#include "wake.h"
+
+static const struct stage {
+	const char	*name;
+	enum cic_state	 state;
+	stage_fn	 run;
+} stages[] = {
+	{ "resolve", CIC_STARTED, stage_resolve },
+	{ "check", CIC_STARTED, stage_check },
+	{ "context", CIC_BUILDING, stage_context },
+	{ "build", CIC_BUILDING, stage_build },
+	{ "convert", CIC_CONVERTING, stage_convert },
+};
+
+static void usage(FILE *out, int status) __attribute__((noreturn));
+static void
+usage(FILE *out, int status)
+{
+	fprintf(out,
+	    "usage: cic-build -c FILE -b FOLDER\n"
+	    "Run one build that cic-worker has laid out.\n"
+	    "  -c, --config FILE   the service's configuration\n"
+	    "  -b, --build FOLDER  the build's folder, which holds job.json\n"
+	    "  -V, --version       print the version\n"
+	    "  -h, --help          print this\n"
+	    "JSON lines about its progress go to standard output, the log to\n"
+	    "standard error.  Exit status: 0 the last line says how it ended,\n"
+	    "1 it could not be told, 2 wrong usage.\n");
+	exit(status);
+}
+
+static void
+poke_worker(const struct job *job)
+{
+	char folder[CIC_PATH_MAX];
+	struct cic_err ignored;
+
+	if (cic_path_format(folder, &ignored, "%s/db", job->conf->data) == 0)
+		cic_wake_poke(folder);
+}
+
+/* A start begins in an empty work folder, whatever the last one left. */
+static int
+empty_work(struct job *job, struct cic_err *err)
+{
+	char path[CIC_PATH_MAX];
+
+	if (job_path(job, "", path, err) != 0 ||
+	    cic_remove_tree(path, err) != 0)
+		return -1;
+	return cic_mkdir_p(path, 0700, err);
+}
+
+static int
+run_stages(struct job *job, struct cic_err *err)
+{
+	enum cic_state shown = CIC_STARTED;
+	size_t i;
+
+	job->cause = CIC_CAUSE_INTERNAL;
+	if (empty_work(job, err) != 0)
+		return -1;
+	for (i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		if (stages[i].state != shown) {
+			shown = stages[i].state;
+			if (journal_write_state(job->journal_fd, shown,
+			    err) != 0)
+				return -1;
+			poke_worker(job);
+		}
+		job_say(job, "stage %s", stages[i].name);
+		if (stages[i].run(job, err) != 0) {
+			job_say(job, "failed at stage %s: %s", stages[i].name,
+			    err->msg);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* What FINISHED says, if anything. */
+static void
+set_message(struct job *job)
+{
+	if (job->build.request.container == CIC_DOCKER)
+		snprintf(job->message, sizeof(job->message),
+		    "the image is in the engine of the service's host as %s",
+		    job->build.names.image);
+}
+
+/* Returns 0 when the journal tells how it ended. */
+static int
+run_job(struct job *job)
+{
+	struct cic_err err;
+	int rc;
+
+	rc = run_stages(job, &err);
+	sweep_processes(job->build.id);	/* what a killed client left */
+	if (rc == 0) {
+		set_message(job);
+		rc = journal_write_finished(job->journal_fd, job, &err);
+	} else
+		rc = journal_write_failed(job->journal_fd, job->cause, err.msg,
+		    &err);
+	if (rc != 0)
+		cic_log_warnx("%s", err.msg);
+	return rc;
+}
+
+static void
+set_deadline(struct job *job)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	job->deadline = now.tv_sec + job->conf->build_timeout;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "build", required_argument, NULL, 'b' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	const char *config = NULL, *folder = NULL;
+	struct job job = { .log_fd = STDERR_FILENO,
+	    .journal_fd = STDOUT_FILENO };
+	struct cic_buf faults;
+	struct cic_conf *conf;
+	struct cic_err err;
+	int opt, rc = 1;
+
+	cic_log_open("cic-build");
+	/* The lock we inherited must end with us, not with what we start. */
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	while ((opt = getopt_long(argc, argv, "c:b:Vh", options, NULL)) != -1)
+		switch (opt) {
+		case 'c':
+			config = optarg;
+			break;
+		case 'b':
+			folder = optarg;
+			break;
+		case 'V':
+			puts("cic-build " CIC_VERSION);
+			return 0;
+		case 'h':
+			usage(stdout, 0);
+		default:
+			usage(stderr, 2);
+		}
+	if (config == NULL || folder == NULL || optind != argc)
+		usage(stderr, 2);
+	cic_buf_init(&faults, 65536);
+	job.conf = conf = cic_conf_load(config, &faults);
+	if (conf == NULL)
+		cic_log_fatalx("%s", faults.data);
+	if (cic_path_format(job.folder, &err, "%s", folder) != 0 ||
+	    job_read(&job, &err) != 0)
+		cic_log_fatalx("%s", err.msg);
+	set_deadline(&job);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	rc = run_job(&job) == 0 ? 0 : 1;
+	poke_worker(&job);
+	cic_build_release(&job.build);
+	cic_conf_free(conf);
+	cic_buf_release(&faults);
+	return rc;
+}

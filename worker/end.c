@@ -1,0 +1,233 @@
+/*
+ * The end of a run; see end.h.
+ *
+ * Order of publishing: the .sif is complete and synced under its temporary
+ * name, and the journal with its digest is synced, before we come here.  Then
+ * rename, sync the folder, checksum file, and one transaction that ends the
+ * build.  A crash anywhere in between leaves the journal to start over from.
+ */
+#include "end.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "job.h"
+#include "log.h"
+#include "run.h"
+
+/* How the record changes; see apply_end. */
+struct outcome {
+	const struct worker		*worker;
+	const struct journal_line	*line;		/* NULL: lost */
+	enum cic_state			 state;
+	enum cic_cause			 cause;
+	const char			*message;
+};
+
+static void
+copy_result(struct cic_build *build, const struct journal_line *line)
+{
+	snprintf(build->image_id, sizeof(build->image_id), "%s",
+	    line->image_id);
+	snprintf(build->content_key, sizeof(build->content_key), "%s",
+	    line->content_key);
+	snprintf(build->workflow_commit, sizeof(build->workflow_commit), "%s",
+	    line->workflow_commit);
+	snprintf(build->catalog_commit, sizeof(build->catalog_commit), "%s",
+	    line->catalog_commit);
+	if (line->size > 0) {
+		snprintf(build->sha256, sizeof(build->sha256), "%s",
+		    line->sha256);
+		build->size = line->size;
+	}
+}
+
+/* Inside the store's transaction. */
+static void
+apply_end(struct cic_build *build, void *arg)
+{
+	const struct outcome *o = arg;
+
+	if (o->line != NULL)
+		copy_result(build, o->line);
+	if (o->state == CIC_FINISHED && build->recheck) {
+		/* somebody asked meanwhile: look once more, force is done */
+		build->recheck = false;
+		build->rerun = true;
+		build->state = CIC_PENDING;
+		return;
+	}
+	build->state = o->state;
+	build->cause = o->cause;
+	snprintf(build->message, sizeof(build->message), "%s", o->message);
+	build->ended = cic_now_ms();
+}
+
+static void
+apply_lost(struct cic_build *build, void *arg)
+{
+	const struct outcome *o = arg;
+	int limit = o->worker->conf->max_attempts;
+
+	build->state = CIC_PENDING;
+	if (++build->lost < limit)
+		return;
+	build->state = CIC_FAILED;
+	build->cause = CIC_CAUSE_LOST;
+	build->ended = cic_now_ms();
+	snprintf(build->message, sizeof(build->message),
+	    "its processes died %d times without saying why "
+	    "(limits.max_attempts); see the log", build->lost);
+}
+
+/* Write it.  A build that has moved on without us needs nothing: true. */
+static bool
+record(struct outcome *o, const struct run *run,
+    void (*apply)(struct cic_build *, void *), const struct cic_image *image)
+{
+	struct cic_change change = { .id = run->id, .attempt = run->attempt,
+	    .apply = apply, .arg = o, .image = image };
+	struct cic_err err;
+
+	if (cic_store_change(o->worker->store, &change, &err) == 0)
+		return true;
+	cic_log_warnx("build %s: %s", run->id, err.msg);
+	return err.code == CIC_EEXIST || err.code == CIC_ENOENT;
+}
+
+/* Is it there, whole and the one we made?  The digest is read only when the
+ * size fits, and only on the way back from a crash. */
+static bool
+is_published(const char *path, const struct journal_line *line)
+{
+	char sha256[CIC_SHA256_HEX];
+	struct cic_err ignored;
+	struct stat st;
+
+	return stat(path, &st) == 0 && (uint64_t)st.st_size == line->size &&
+	    cic_digest_file(path, sha256, NULL, &ignored) == 0 &&
+	    strcmp(sha256, line->sha256) == 0;
+}
+
+static int
+write_checksum(const char *path, const char *file, const char *sha256,
+    struct cic_err *err)
+{
+	char name[CIC_PATH_MAX], text[CIC_SHA256_HEX + CIC_FILE_MAX + 4];
+	int len;
+
+	/* the format of sha256sum -c */
+	len = snprintf(text, sizeof(text), "%s  %s\n", sha256, file);
+	if (cic_path_format(name, err, "%s.sha256", path) != 0)
+		return -1;
+	return cic_write_file(name, text, (size_t)len, 0644, err);
+}
+
+static int
+publish(const struct worker *worker, const struct run *run,
+    struct cic_err *err)
+{
+	const char *images = worker->conf->images_location;
+	struct cic_build name = { .attempt = run->attempt };
+	char tmp[CIC_PATH_MAX], path[CIC_PATH_MAX];
+	struct stat st;
+
+	snprintf(name.id, sizeof(name.id), "%s", run->id);
+	if (job_temporary(worker->conf, &name, tmp, err) != 0 ||
+	    cic_path_format(path, err, "%s/%s", images, run->file) != 0)
+		return -1;
+	if (stat(tmp, &st) == 0) {
+		if ((uint64_t)st.st_size != run->last.size)
+			return cic_err_set(err, CIC_EIO,
+			    "%s is not as long as it was made", tmp);
+		if (rename(tmp, path) != 0)
+			return cic_err_errno(err, "rename %s to %s", tmp, path);
+	} else if (!is_published(path, &run->last))
+		return cic_err_set(err, CIC_EIO, "%s has disappeared", tmp);
+	if (cic_sync_dir(images, err) != 0)
+		return -1;
+	return write_checksum(path, run->file, run->last.sha256, err);
+}
+
+static bool
+end_finished(const struct worker *worker, struct run *run)
+{
+	struct outcome o = { .worker = worker, .line = &run->last,
+	    .state = CIC_FINISHED, .message = run->last.message };
+	struct cic_image image = { .size = run->last.size };
+	struct cic_err err;
+
+	if (run->last.size == 0)	/* docker only, or the .sif was right */
+		return record(&o, run, apply_end, NULL);
+	if (publish(worker, run, &err) != 0) {
+		cic_log_warnx("build %s: publish: %s", run->id, err.msg);
+		o.state = CIC_FAILED;
+		o.cause = err.code == CIC_ENOSPC ? CIC_CAUSE_DISK :
+		    CIC_CAUSE_INTERNAL;
+		o.message = err.msg;
+		return record(&o, run, apply_end, NULL);
+	}
+	snprintf(image.image_id, sizeof(image.image_id), "%s",
+	    run->last.image_id);
+	snprintf(image.sha256, sizeof(image.sha256), "%s", run->last.sha256);
+	return record(&o, run, apply_end, &image);
+}
+
+/* The context is big and of no use any more; log and journal stay. */
+static void
+clean_up(const struct worker *worker, const struct run *run)
+{
+	struct cic_build name = { .attempt = run->attempt };
+	char path[CIC_PATH_MAX];
+	struct cic_err err;
+
+	snprintf(name.id, sizeof(name.id), "%s", run->id);
+	if (job_temporary(worker->conf, &name, path, &err) == 0)
+		unlink(path);
+	if (cic_path_format(path, &err, "%s/work", run->folder) != 0 ||
+	    cic_remove_tree(path, &err) != 0)
+		cic_log_warnx("build %s: %s", run->id, err.msg);
+}
+
+bool
+end_run(const struct worker *worker, struct run *run)
+{
+	struct outcome o = { .worker = worker };
+	bool done;
+
+	if (run->ended && run->last.event == JOURNAL_FINISHED) {
+		done = end_finished(worker, run);
+	} else if (run->ended) {
+		o.line = NULL;
+		o.state = CIC_FAILED;
+		o.cause = run->last.cause;
+		o.message = run->last.message;
+		done = record(&o, run, apply_end, NULL);
+	} else {
+		cic_log_warnx("build %s: its processes died", run->id);
+		done = record(&o, run, apply_lost, NULL);
+	}
+	if (done) {
+		cic_log_info("build %s: attempt %d over%s%.200s", run->id,
+		    run->attempt, run->ended && run->last.message[0] != '\0' ?
+		    ": " : "", run->ended ? run->last.message : "");
+		clean_up(worker, run);
+	}
+	return done;
+}
+
+void
+end_unstarted(const struct worker *worker, const char *id, int attempt,
+    const char *why)
+{
+	struct outcome o = { .worker = worker, .state = CIC_FAILED,
+	    .cause = CIC_CAUSE_INTERNAL, .message = why };
+	struct run run = { .attempt = attempt };
+
+	snprintf(run.id, sizeof(run.id), "%s", id);
+	record(&o, &run, apply_end, NULL);
+}

@@ -1,0 +1,93 @@
+/*
+ * One build as cic-build sees it: what it was told, where it works, what its
+ * stages have found out so far.
+ *
+ * The folder of a build, <data>/builds/<id>/:
+ *	job.json	what the worker wrote for this start
+ *	lock		locked as long as cic-build lives
+ *	log		everything the tools print, for people
+ *	journal-<n>	JSON lines of start n, for the worker (journal.h)
+ *	work/		build context and scratch; emptied at every start
+ */
+#ifndef CIC_JOB_H
+#define CIC_JOB_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "build.h"
+#include "conf.h"
+#include "engine.h"
+#include "err.h"
+#include "git.h"
+#include "path.h"
+#include "store.h"
+
+/* The label that carries an image's content key. */
+#define CIC_KEY_LABEL	"org.eflows4hpc.cic.key"
+
+struct job {
+	/* told */
+	const struct cic_conf	*conf;
+	char			 folder[CIC_PATH_MAX];
+	struct cic_build	 build;		/* id, attempt, request, names */
+	struct cic_image	 known;		/* the .sif published under that
+						 * name; size 0: none */
+	int			 log_fd;
+	int			 journal_fd;
+	time_t			 deadline;	/* CLOCK_MONOTONIC seconds */
+
+	/* found out, in the order of the stages */
+	struct cic_git_commit	 workflow, catalog;
+	char			 workflow_tree[CIC_COMMIT_MAX];
+	char			 catalog_tree[CIC_COMMIT_MAX];
+	char			 base_id[CIC_DIGEST_MAX];
+	char			 content_key[CIC_SHA256_HEX];
+	char			 image_id[CIC_DIGEST_MAX];	/* "" until built */
+	bool			 keep_file;	/* the known .sif is right */
+	struct cic_image	 made;		/* the new .sif; size 0: none */
+	enum cic_cause		 cause;		/* of the failure */
+	char			 message[CIC_MESSAGE_MAX];	/* for success */
+};
+
+/* A stage: does its part, or fails with err->msg fit for people and
+ * job->cause set.  May run again after a crash: clears what it left. */
+typedef int (*stage_fn)(struct job *job, struct cic_err *err);
+
+int stage_resolve(struct job *job, struct cic_err *err);
+int stage_check(struct job *job, struct cic_err *err);
+int stage_context(struct job *job, struct cic_err *err);
+int stage_build(struct job *job, struct cic_err *err);
+int stage_convert(struct job *job, struct cic_err *err);
+
+/* Write job.json for a start of `build`; `known` may have size 0. */
+int job_write(const char *folder, const struct cic_build *build,
+    const struct cic_image *known, struct cic_err *err);
+/* Read it back; `job->conf` and `job->folder` are set.  Checked like the
+ * store's records. */
+int job_read(struct job *job, struct cic_err *err);
+
+/* <folder>/work/<name>; name "" for the folder itself. */
+int job_path(const struct job *job, const char *name, char out[CIC_PATH_MAX],
+    struct cic_err *err);
+
+/* <images>/.<id>-<attempt>.tmp: where a .sif grows before it is published.
+ * The web server serves no name that begins with a dot. */
+int job_temporary(const struct cic_conf *conf, const struct cic_build *build,
+    char out[CIC_PATH_MAX], struct cic_err *err);
+
+/* A line for people in the build's log. */
+void job_say(const struct job *job, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Seconds left until the deadline, at least 1. */
+unsigned job_seconds_left(const struct job *job);
+
+/* The engine as this job uses it. */
+struct cic_engine job_engine(const struct job *job);
+
+/* err->code and a full disk tell more than the stage's own cause. */
+void job_set_cause(struct job *job, enum cic_cause cause,
+    const struct cic_err *err);
+
+#endif

@@ -1,0 +1,222 @@
+/* A build that runs; see run.h. */
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "end.h"
+#include "job.h"
+#include "log.h"
+#include "sweep.h"
+
+int
+run_folder(const struct cic_conf *conf, const char *id,
+    char out[CIC_PATH_MAX], struct cic_err *err)
+{
+	return cic_path_format(out, err, "%s/builds/%s", conf->data, id);
+}
+
+/* The part that starting and adopting share. */
+static struct run *
+new_run(const struct worker *worker, const struct cic_build *build,
+    struct cic_err *err)
+{
+	struct run *run = calloc(1, sizeof(*run));
+
+	if (run == NULL) {
+		cic_err_set(err, CIC_EIO, "out of memory");
+		return NULL;
+	}
+	run->journal_fd = -1;
+	snprintf(run->id, sizeof(run->id), "%s", build->id);
+	snprintf(run->file, sizeof(run->file), "%s", build->names.file);
+	run->attempt = build->attempt;
+	run->state = build->state;
+	if (run_folder(worker->conf, build->id, run->folder, err) != 0 ||
+	    cic_path_format(run->lock, err, "%s/lock", run->folder) != 0) {
+		run_free(run);
+		return NULL;
+	}
+	return run;
+}
+
+static int
+open_journal(struct run *run, int flags, struct cic_err *err)
+{
+	char path[CIC_PATH_MAX];
+
+	if (cic_path_format(path, err, "%s/journal-%d", run->folder,
+	    run->attempt) != 0)
+		return -1;
+	run->journal_fd = open(path, flags | O_CLOEXEC, 0640);
+	if (run->journal_fd < 0)
+		return cic_err_errno(err, "open %s", path);
+	return 0;
+}
+
+/* In the child: become cic-build.  `lock` lives on in it. */
+static void
+become_build(const struct worker *worker, const struct run *run, int lock,
+    int log)
+{
+	char marker[CIC_ID_TEXT + 16];
+	sigset_t none;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* by this sweep.c finds what a dead cic-build left behind */
+	snprintf(marker, sizeof(marker), "CIC_BUILD=%s", run->id);
+	putenv(marker);
+	if (dup2(worker->null_fd, STDIN_FILENO) >= 0 &&
+	    dup2(run->journal_fd, STDOUT_FILENO) >= 0 &&
+	    dup2(log, STDERR_FILENO) >= 0 && fcntl(lock, F_SETFD, 0) == 0)
+		execl(worker->build_program, "cic-build", "--config",
+		    worker->conf->path, "--build", run->folder, (char *)NULL);
+	dprintf(log, "cic: cannot run %s: %s\n", worker->build_program,
+	    strerror(errno));
+	_exit(127);
+}
+
+static int
+start_process(const struct worker *worker, struct run *run, int lock,
+    struct cic_err *err)
+{
+	char path[CIC_PATH_MAX];
+	pid_t pid;
+	int log;
+
+	if (cic_path_format(path, err, "%s/log", run->folder) != 0)
+		return -1;
+	log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (log < 0)
+		return cic_err_errno(err, "open %s", path);
+	pid = fork();
+	if (pid == 0)
+		become_build(worker, run, lock, log);
+	close(log);
+	if (pid < 0)
+		return cic_err_errno(err, "fork");
+	return 0;
+}
+
+static int
+prepare(const struct worker *worker, struct run *run,
+    const struct cic_build *build, struct cic_err *err)
+{
+	struct cic_image known = { .size = 0 };
+	struct cic_err ignored;
+	int lock, rc;
+
+	cic_store_image(worker->store, build->names.file, &known, &ignored);
+	if (cic_mkdir_p(run->folder, 0750, err) != 0)
+		return -1;
+	lock = cic_lock_file(run->lock, 0600, err);
+	if (lock < 0)
+		return -1;
+	rc = job_write(run->folder, build, &known, err);
+	if (rc == 0)
+		rc = open_journal(run, O_RDWR | O_CREAT | O_TRUNC | O_APPEND,
+		    err);
+	if (rc == 0)
+		rc = start_process(worker, run, lock, err);
+	close(lock);	/* cic-build's copy of the descriptor holds it */
+	return rc;
+}
+
+struct run *
+run_start(const struct worker *worker, const struct cic_build *build,
+    struct cic_err *err)
+{
+	struct run *run = new_run(worker, build, err);
+
+	if (run != NULL && prepare(worker, run, build, err) != 0) {
+		run_free(run);
+		return NULL;
+	}
+	return run;
+}
+
+struct run *
+run_adopt(const struct worker *worker, const struct cic_build *build,
+    struct cic_err *err)
+{
+	struct run *run = new_run(worker, build, err);
+
+	/* no journal: it died between claim and start, and is simply lost */
+	if (run != NULL && open_journal(run, O_RDONLY, err) != 0 &&
+	    err->code != CIC_ENOENT) {
+		run_free(run);
+		return NULL;
+	}
+	return run;
+}
+
+static void
+apply_state(struct cic_build *build, void *arg)
+{
+	build->state = *(enum cic_state *)arg;
+}
+
+struct follow {
+	const struct worker	*worker;
+	struct run		*run;
+};
+
+static void
+on_line(const struct journal_line *line, void *arg)
+{
+	struct follow *f = arg;
+	struct cic_change change = { .id = f->run->id,
+	    .attempt = f->run->attempt, .apply = apply_state };
+	enum cic_state state = line->state;
+	struct cic_err err;
+
+	if (line->event != JOURNAL_STATE) {
+		f->run->last = *line;
+		f->run->ended = true;
+		return;
+	}
+	if (state == f->run->state)
+		return;
+	change.arg = &state;
+	if (cic_store_change(f->worker->store, &change, &err) != 0)
+		cic_log_warnx("build %s: %s", f->run->id, err.msg);
+	else
+		f->run->state = state;
+}
+
+bool
+run_follow(const struct worker *worker, struct run *run)
+{
+	struct follow f = { .worker = worker, .run = run };
+	/* asked before reading: what it wrote before it went is then there */
+	bool gone = !cic_lock_is_held(run->lock);
+	struct cic_err err;
+
+	if (run->journal_fd >= 0 &&
+	    journal_read(run->journal_fd, &run->journal_at, on_line, &f,
+	    &err) != 0)
+		cic_log_warnx("build %s: %s", run->id, err.msg);
+	if (!gone)
+		return false;
+	sweep_processes(run->id);
+	if (!run->ended)	/* else it has removed its own */
+		sweep_containers(worker->conf, run->id, worker->null_fd);
+	return end_run(worker, run);
+}
+
+void
+run_free(struct run *run)
+{
+	if (run == NULL)
+		return;
+	if (run->journal_fd >= 0)
+		close(run->journal_fd);
+	free(run);
+}

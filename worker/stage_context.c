@@ -1,0 +1,123 @@
+/*
+ * Stage context: the folder that the engine builds from.
+ *
+ * What the registries hold is hostile: it is unpacked into folders of its own
+ * and never followed through a link; what we write stands beside them.
+ */
+#include "job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "description.h"
+
+#define LIST_MAX	(256 * 1024)
+#define TEMPLATE_MAX	(1024 * 1024)
+
+static int
+unpack(struct job *job, const struct cic_git *git,
+    const struct cic_git_commit *at, const char *tree, const char *name,
+    struct cic_err *err)
+{
+	char to[CIC_PATH_MAX], scratch[CIC_PATH_MAX];
+
+	if (job_path(job, name, to, err) != 0 ||
+	    job_path(job, "index", scratch, err) != 0)
+		return -1;
+	return cic_git_unpack(git, at, tree, to, scratch, err);
+}
+
+static int
+make_folder(struct job *job, const char *name, struct cic_err *err)
+{
+	char path[CIC_PATH_MAX];
+
+	if (job_path(job, name, path, err) != 0)
+		return -1;
+	return cic_mkdir_p(path, 0755, err);
+}
+
+/* The catalog's cfg/ once more as .spack/; a catalog without one is fine. */
+static int
+unpack_spack_config(struct job *job, const struct cic_git *git,
+    struct cic_err *err)
+{
+	char tree[CIC_COMMIT_MAX];
+
+	if (cic_git_tree(git, &job->catalog, "cfg", tree, err) == 0)
+		return unpack(job, git, &job->catalog, tree, "context/.spack",
+		    err);
+	if (err->code != CIC_ENOENT)
+		return -1;
+	return make_folder(job, "context/.spack", err);
+}
+
+static int
+copy_inner_script(struct job *job, struct cic_err *err)
+{
+	char from[CIC_PATH_MAX], to[CIC_PATH_MAX];
+	struct cic_buf text;
+	int rc = -1;
+
+	cic_buf_init(&text, TEMPLATE_MAX);
+	if (cic_path_format(from, err, "%s/inner.sh", job->conf->templates) ==
+	    0 && job_path(job, "context/.cic/inner.sh", to, err) == 0 &&
+	    cic_read_file(from, &text, err) == 0)
+		rc = cic_write_new_file(to, text.data, text.len, 0644, err);
+	cic_buf_release(&text);
+	return rc;
+}
+
+/* Read the description, write what the inner script installs. */
+static int
+write_lists(struct job *job, struct cic_err *err)
+{
+	char step[CIC_PATH_MAX], list[CIC_PATH_MAX];
+	struct cic_buf apt;
+	int fd, rc = -1;
+
+	if (job_path(job, "context/step", step, err) != 0 ||
+	    job_path(job, "context/.cic/apt.list", list, err) != 0)
+		return -1;
+	fd = open(step, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return cic_err_errno(err, "open %s", step);
+	cic_buf_init(&apt, LIST_MAX);
+	if (description_read(fd, &apt, err) != 0)
+		job_set_cause(job, CIC_CAUSE_BAD_ENTRY, err);
+	else
+		rc = cic_write_new_file(list, apt.data, apt.len, 0644, err);
+	cic_buf_release(&apt);
+	close(fd);
+	return rc;
+}
+
+int
+stage_context(struct job *job, struct cic_err *err)
+{
+	char mirrors[CIC_PATH_MAX];
+	struct cic_git git = { .mirrors = mirrors, .log_fd = job->log_fd,
+	    .timeout = (unsigned)job->conf->git_timeout };
+
+	if (job->image_id[0] != '\0')
+		return 0;	/* nothing will be built */
+	job->cause = CIC_CAUSE_INTERNAL;
+	if (cic_path_format(mirrors, err, "%s/mirrors", job->conf->data) != 0 ||
+	    make_folder(job, "context/.cic", err) != 0 ||
+	    make_folder(job, "context/packages", err) != 0 ||
+	    unpack(job, &git, &job->workflow, job->workflow_tree,
+	    "context/step", err) != 0 ||
+	    unpack(job, &git, &job->catalog, job->catalog_tree,
+	    "context/software-catalog", err) != 0 ||
+	    unpack_spack_config(job, &git, err) != 0 ||
+	    copy_inner_script(job, err) != 0 ||
+	    write_lists(job, err) != 0) {
+		job_set_cause(job, job->cause, err);
+		return -1;
+	}
+	return 0;
+}

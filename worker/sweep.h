@@ -1,0 +1,23 @@
+/*
+ * What a dead cic-build may have left behind: processes and containers.
+ */
+#ifndef CIC_SWEEP_H
+#define CIC_SWEEP_H
+
+struct cic_conf;
+
+/*
+ * Kill every process whose environment says CIC_BUILD=<id>, every child of
+ * ours whose environment names no build at all (what runs inside an image
+ * build has the image's environment; as subreapers we get it when its client
+ * is killed), and all that descend from these.  Never ourselves.
+ *
+ * Called by the worker when a cic-build is gone, and by cic-build when it is
+ * done.  Returns when none is left, or after ten seconds.
+ */
+void sweep_processes(const char *id);
+
+/* Remove containers that carry the build's label. */
+void sweep_containers(const struct cic_conf *conf, const char *id, int log_fd);
+
+#endif
