@@ -102,6 +102,9 @@ start_process(const struct worker *worker, struct run *run, int lock,
 	close(log);
 	if (pid < 0)
 		return cic_err_errno(err, "fork");
+	/* for people and scripts that look for it; we go by the lock */
+	if (ftruncate(lock, 0) != 0 || dprintf(lock, "%d\n", (int)pid) < 0)
+		cic_log_warn("build %s: lock file", run->id);
 	return 0;
 }
 

@@ -14,9 +14,9 @@ here=$(dirname "$0")
 step_apt() {
     [ -s "$here/apt.list" ] || return 0
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update
+    apt-get -q update
     # recommended packages are wanted: workflow authors rely on them
-    xargs -a "$here/apt.list" apt-get install -y --
+    xargs -a "$here/apt.list" apt-get -q -o Dpkg::Use-Pty=0 install -y --
     apt-get clean
     rm -rf /var/lib/apt/lists/*
 }

@@ -8,7 +8,8 @@
 #                                           own podman files
 #        podman.sh --wrapper DIR            writes DIR/bin/podman, which calls podman with these words and settings, and
 #                                           prints its path: the simplest way to use all this
-#        podman.sh --remove DIR             ends what podman left running for DIR and removes its files
+#        podman.sh --stop DIR               ends the process that podman left running for DIR
+#        podman.sh --remove DIR             does that, and removes its files
 #   DIR   a folder that is only ours; made when missing. Everything goes there, save for podman's lock file in
 #         /dev/shm and, where DIR's path is long, a small folder in /run (root) or /tmp: podman refuses to keep its
 #         run-time files under a path of more than 50 characters.
@@ -149,6 +150,17 @@ probe() {
     printf '%s\n' --network host "$@" > "$remembered"
 }
 
+# The process that keeps a plain user's name space.
+stop() {
+    for pause_pid_file in "$dir/tmp/pause.pid" "$run/libpod/tmp/pause.pid"; do
+        [ -s "$pause_pid_file" ] || continue
+        pause_pid=$(cat "$pause_pid_file")
+        case $(tr '\0' ' ' < "/proc/$pause_pid/cmdline" 2> /dev/null) in
+            catatonit*|podman*) kill "$pause_pid" 2> /dev/null || : ;;
+        esac
+    done
+}
+
 # Without root the files belong to mapped ids, which only "podman unshare" may remove.
 remove() {
     [ -d "$dir" ] || return 0
@@ -157,13 +169,7 @@ remove() {
         our_podman umount --all > /dev/null 2>&1 || :
         if [ "$uid" -ne 0 ]; then our_podman unshare rm -rf "$dir/storage" 2> /dev/null || :; fi
     fi
-    for pause_pid_file in "$dir/tmp/pause.pid" "$run/libpod/tmp/pause.pid"; do
-        [ -s "$pause_pid_file" ] || continue
-        pause_pid=$(cat "$pause_pid_file")
-        case $(tr '\0' ' ' < "/proc/$pause_pid/cmdline" 2> /dev/null) in
-            catatonit*|podman*) kill "$pause_pid" 2> /dev/null || : ;;
-        esac
-    done
+    stop
     if [ "$uid" -eq 0 ]; then
         # Mounts of builds that were killed.
         awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mounted; do
@@ -182,6 +188,7 @@ while [ $# -gt 0 ]; do
         --help|-h) usage; exit 0 ;;
         --env) action=print_env; shift ;;
         --wrapper) action=wrapper; shift ;;
+        --stop) action=stop; shift ;;
         --remove) action=remove; shift ;;
         --build-args)
             [ $# -ge 2 ] || die "--build-args wants the name of an image." 2
@@ -193,13 +200,13 @@ while [ $# -gt 0 ]; do
 done
 [ $# -eq 1 ] || die "say one folder (--help tells more)." 2
 uid=$(id -u)
-if [ "$action" = remove ] && [ ! -d "$1" ]; then exit 0; fi
+case $action in stop|remove) [ -d "$1" ] || exit 0 ;; esac
 mkdir -p "$1"
 dir=$(CDPATH='' cd -- "$1" && pwd)
 case $dir in *'
 '*|/) die "podman's folder cannot be \"$dir\"." 2 ;; esac
 run=$(run_root)
-if [ "$action" = remove ]; then remove; exit 0; fi
+case $action in stop|remove) "$action"; exit 0 ;; esac
 command -v podman > /dev/null || die "podman is missing: conf/setup/packages.sh demo installs it."
 check_rootless
 make_private "$run"
