@@ -43,6 +43,7 @@ struct job {
 	char			 catalog_tree[CIC_COMMIT_MAX];
 	char			 base_id[CIC_DIGEST_MAX];
 	char			 content_key[CIC_SHA256_HEX];
+	char			 inputs[CIC_SHA256_HEX];	/* of context/.cic */
 	char			 image_id[CIC_DIGEST_MAX];	/* "" until built */
 	bool			 keep_file;	/* the known .sif is right */
 	struct cic_image	 made;		/* the new .sif; size 0: none */

@@ -24,9 +24,9 @@ make_options(const struct job *job, struct options *o)
 	snprintf(o->text[1], sizeof(o->text[1]), "STEP=%s", r->step);
 	snprintf(o->text[2], sizeof(o->text[2]), "SOURCE=%s",
 	    job->conf->workflow_repository);
-	/* the build's id is new each time, so no layer is found in the cache */
-	snprintf(o->text[3], sizeof(o->text[3]), "FORCE=%s-%d",
-	    forced ? job->build.id : "", forced ? job->build.attempt : 0);
+	/* forced: the build's id is new each time, so no layer is known */
+	snprintf(o->text[3], sizeof(o->text[3]), "INPUTS=%.16s%s%s",
+	    job->inputs, forced ? "-" : "", forced ? job->build.id : "");
 	snprintf(o->text[4], sizeof(o->text[4]), CIC_KEY_LABEL "=%s",
 	    job->content_key);
 	for (i = 0; i < 5; i++) {

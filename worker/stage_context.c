@@ -56,32 +56,47 @@ unpack_spack_config(struct job *job, const struct cic_git *git,
 	return make_folder(job, "context/.spack", err);
 }
 
+/* Write a file of context/.cic/, and have it in the digest of them all: podman
+ * does not look into bind mounts when it decides whether a layer is known. */
 static int
-copy_inner_script(struct job *job, struct cic_err *err)
+write_input(struct job *job, struct cic_digest *inputs, const char *name,
+    const struct cic_buf *text, struct cic_err *err)
 {
-	char from[CIC_PATH_MAX], to[CIC_PATH_MAX];
+	char path[CIC_PATH_MAX];
+
+	cic_digest_add_field(inputs, name);
+	cic_digest_add_field(inputs, text->data);
+	if (job_path(job, name, path, err) != 0)
+		return -1;
+	return cic_write_new_file(path, text->data, text->len, 0644, err);
+}
+
+static int
+copy_inner_script(struct job *job, struct cic_digest *inputs,
+    struct cic_err *err)
+{
+	char from[CIC_PATH_MAX];
 	struct cic_buf text;
 	int rc = -1;
 
 	cic_buf_init(&text, TEMPLATE_MAX);
 	if (cic_path_format(from, err, "%s/inner.sh", job->conf->templates) ==
-	    0 && job_path(job, "context/.cic/inner.sh", to, err) == 0 &&
-	    cic_read_file(from, &text, err) == 0)
-		rc = cic_write_new_file(to, text.data, text.len, 0644, err);
+	    0 && cic_read_file(from, &text, err) == 0)
+		rc = write_input(job, inputs, "context/.cic/inner.sh", &text,
+		    err);
 	cic_buf_release(&text);
 	return rc;
 }
 
 /* Read the description, write what the inner script installs. */
 static int
-write_lists(struct job *job, struct cic_err *err)
+write_lists(struct job *job, struct cic_digest *inputs, struct cic_err *err)
 {
-	char step[CIC_PATH_MAX], list[CIC_PATH_MAX];
+	char step[CIC_PATH_MAX];
 	struct cic_buf apt;
 	int fd, rc = -1;
 
-	if (job_path(job, "context/step", step, err) != 0 ||
-	    job_path(job, "context/.cic/apt.list", list, err) != 0)
+	if (job_path(job, "context/step", step, err) != 0)
 		return -1;
 	fd = open(step, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -90,9 +105,24 @@ write_lists(struct job *job, struct cic_err *err)
 	if (description_read(fd, &apt, err) != 0)
 		job_set_cause(job, CIC_CAUSE_BAD_ENTRY, err);
 	else
-		rc = cic_write_new_file(list, apt.data, apt.len, 0644, err);
+		rc = write_input(job, inputs, "context/.cic/apt.list", &apt,
+		    err);
 	cic_buf_release(&apt);
 	close(fd);
+	return rc;
+}
+
+static int
+write_inputs(struct job *job, struct cic_err *err)
+{
+	struct cic_digest *inputs = cic_digest_begin();
+	int rc = -1;
+
+	if (inputs == NULL)
+		return cic_err_set(err, CIC_EIO, "out of memory");
+	if (copy_inner_script(job, inputs, err) == 0)
+		rc = write_lists(job, inputs, err);
+	cic_digest_end(inputs, job->inputs);
 	return rc;
 }
 
@@ -114,8 +144,7 @@ stage_context(struct job *job, struct cic_err *err)
 	    unpack(job, &git, &job->catalog, job->catalog_tree,
 	    "context/software-catalog", err) != 0 ||
 	    unpack_spack_config(job, &git, err) != 0 ||
-	    copy_inner_script(job, err) != 0 ||
-	    write_lists(job, err) != 0) {
+	    write_inputs(job, err) != 0) {
 		job_set_cause(job, job->cause, err);
 		return -1;
 	}

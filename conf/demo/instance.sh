@@ -21,7 +21,7 @@ die() { printf '%s: %s\n' "$PROG" "$1" >&2; exit "${2:-1}"; }
 # alive NAME WORD - does the process in DIR/NAME.pid run, and is it the one we mean?
 alive() {
     [ -s "$dir/$1.pid" ] || return 1
-    pid=$(cat "$dir/$1.pid")
+    pid=$(cat "$dir/$1.pid" 2> /dev/null) || return 1
     case $(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null) in *"$2"*) return 0 ;; *) return 1 ;; esac
 }
 

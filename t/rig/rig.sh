@@ -1,0 +1,55 @@
+#!/bin/sh
+# rig.sh - have a real component ready for the tests, and say how to use it.
+#
+# usage: rig.sh podman|docker|apptainer     make it ready; prints settings, NAME=value, to be read by a shell
+#        rig.sh stop                        end what "docker" and "podman" started
+#
+#   podman      PODMAN (a program with storage of its own), PODMAN_BUILD_ARGS
+#   docker      DOCKER (likewise), DOCKER_HOST, DOCKER_CONFIG, DOCKER_BUILD_ARGS
+#   apptainer   APPTAINER
+# Both engines have the base image BASE_IMAGE.  Everything is kept in build/rig, or in the folder $CIC_RIG; what is
+# there is used again.
+#
+# Exit codes: 0 fine, 1 it cannot be had (a sentence says why), 2 wrong usage.
+set -eu
+
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+rig=${CIC_RIG:-$top/build/rig}
+base=localhost/cic/base:latest
+
+# Progress is for people; standard output is for the settings.
+base_image() { "$top/conf/setup/base-image.sh" --workdir "$rig/base" --image "$base" -- "$@" >&2; }
+
+podman() {
+    program=$("$top/conf/setup/podman.sh" --wrapper "$rig/podman")
+    base_image "$program"
+    words=$("$top/conf/setup/podman.sh" --build-args "$base" "$rig/podman" | tr '\n' ' ')
+    printf "PODMAN='%s'\nPODMAN_BUILD_ARGS='%s'\nBASE_IMAGE='%s'\n" "$program" "$words" "$base"
+}
+
+docker() {
+    "$top/t/rig/buildx.sh" "$rig/docker" >&2
+    DOCKER_CONFIG=$rig/docker
+    DOCKER_HOST=$("$top/t/rig/dockerd.sh" start "$rig/dockerd")
+    export DOCKER_CONFIG DOCKER_HOST
+    base_image /usr/bin/docker
+    printf "DOCKER='/usr/bin/docker'\nDOCKER_HOST='%s'\nDOCKER_CONFIG='%s'\n" "$DOCKER_HOST" "$DOCKER_CONFIG"
+    printf "DOCKER_BUILD_ARGS='--network host'\nBASE_IMAGE='%s'\nexport DOCKER_HOST DOCKER_CONFIG\n" "$base"
+}
+
+apptainer() {
+    "$top/t/rig/apptainer.sh" "$rig/apptainer" >&2
+    printf "APPTAINER='%s'\n" "$rig/apptainer/bin/apptainer"
+}
+
+stop() {
+    "$top/t/rig/dockerd.sh" stop "$rig/dockerd" >&2
+    "$top/conf/setup/podman.sh" --stop "$rig/podman" >&2
+}
+
+mkdir -p "$rig"
+case ${1-} in
+    podman|docker|apptainer|stop) "$1" ;;
+    --help|-h) sed -n '2,/^set -eu/{/^set -eu/d;s/^# \{0,1\}//;p;}' "$0" ;;
+    *) echo "rig.sh: say podman, docker, apptainer or stop (--help tells more)." >&2; exit 2 ;;
+esac
