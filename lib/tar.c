@@ -17,7 +17,7 @@
 
 struct cic_tar {
 	struct archive	*ar;
-	locale_t	 locale;	/* UTF-8: see open_locale */
+	locale_t	 locale;	/* in which names stay bytes */
 	int		 fd;
 	int		 error;		/* errno of a failed read, or 0 */
 	bool		 inside;	/* an entry, which may have data left */
@@ -48,6 +48,18 @@ read_some(struct archive *ar, void *arg, const void **data)
 	return n;
 }
 
+/* What libarchive found wrong, after the entry we know. */
+static int
+bad_stream(struct cic_tar *tar, struct cic_err *err)
+{
+	const char *why = archive_error_string(tar->ar);
+	enum cic_code code = tar->error != 0 ? CIC_EIO : CIC_EINVAL;
+	char show[CIC_TREE_SHOW];
+
+	return cic_err_set(err, code, "tar: at or after entry \"%s\": %s",
+	    tar->last, why == NULL ? "damaged" : cic_tree_show(why, show));
+}
+
 struct cic_tar *
 cic_tar_open(int fd, struct cic_err *err)
 {
@@ -59,20 +71,19 @@ cic_tar_open(int fd, struct cic_err *err)
 	}
 	tar->fd = fd;
 	tar->ar = archive_read_new();
-	/* pax names are UTF-8, and libarchive converts them to the locale's
-	 * charset: with one that is UTF-8 too they come out as they went in. */
-	tar->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	/* libarchive converts pax names from UTF-8 to the locale's charset, and
+	 * composes accents on the way when that is UTF-8: another name then.
+	 * To plain ASCII the conversion fails, and it keeps the bytes. */
+	tar->locale = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
 	if (tar->ar == NULL || tar->locale == (locale_t)0) {
-		cic_err_set(err, CIC_EIO, "tar: no memory, or no locale C.UTF-8");
-		goto fail;
-	}
-	if (archive_read_support_format_tar(tar->ar) != ARCHIVE_OK ||
-	    archive_read_open(tar->ar, tar, NULL, read_some, NULL) != ARCHIVE_OK) {
-		cic_err_set(err, CIC_EIO, "tar: %s", archive_error_string(tar->ar));
+		cic_err_set(err, CIC_EIO, "tar: no memory, or no locale C");
 		goto fail;
 	}
 	strcpy(tar->last, "(start)");
-	return tar;
+	if (archive_read_support_format_tar(tar->ar) == ARCHIVE_OK &&
+	    archive_read_open(tar->ar, tar, NULL, read_some, NULL) == ARCHIVE_OK)
+		return tar;
+	bad_stream(tar, err);
 fail:
 	cic_tar_free(tar);
 	return NULL;
@@ -90,20 +101,8 @@ cic_tar_free(struct cic_tar *tar)
 	free(tar);
 }
 
-/* What libarchive found wrong, after the entry we know. */
-static int
-bad_stream(struct cic_tar *tar, struct cic_err *err)
-{
-	const char *why = archive_error_string(tar->ar);
-	enum cic_code code = tar->error != 0 ? CIC_EIO : CIC_EINVAL;
-	char show[CIC_TREE_SHOW];
-
-	return cic_err_set(err, code, "tar: at or after entry \"%s\": %s",
-	    tar->last, why == NULL ? "damaged" : cic_tree_show(why, show));
-}
-
-/* A pax name that is no UTF-8 is kept as it is, with a warning; any other
- * warning means that libarchive left something out. */
+/* The warning for a name kept as it is; any other one means that libarchive
+ * left something out. */
 static bool
 only_charset(struct cic_tar *tar)
 {

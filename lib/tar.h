@@ -50,7 +50,10 @@ struct cic_tar_entry {
 	size_t		 nxattr;
 };
 
-/* Read from `fd`, which stays the caller's.  Returns NULL with err: CIC_EIO. */
+/*
+ * Read from `fd`, which stays the caller's; waits for the first bytes.
+ * Returns NULL with err: CIC_EINVAL they begin no tar, CIC_EIO.
+ */
 struct cic_tar *cic_tar_open(int fd, struct cic_err *err);
 void cic_tar_free(struct cic_tar *tar);		/* NULL is fine */
 
