@@ -21,6 +21,7 @@ enum value_type {
 	ABS_PATH,	/* begins with '/' */
 	URL_PATH,	/* of the service: "/a/b", or "" for the root */
 	REPOSITORY,	/* git URL or folder */
+	IMAGE_PREFIX,	/* begins a Docker image name */
 	NUMBER,
 	CHOICE,
 	LIST,
@@ -47,7 +48,7 @@ static const struct key {
 	    AT(workflow_repository), NULL, 0, 0, NULL },
 	{ "repositories", "software_repository", REPOSITORY,
 	    AT(software_repository), NULL, 0, 0, NULL },
-	{ "registry", "images_prefix", TEXT, AT(images_prefix), "", 0, 0, NULL },
+	{ "registry", "images_prefix", IMAGE_PREFIX, AT(images_prefix), "", 0, 0, NULL },
 	{ "build", "base_image", WORD, AT(base_image), NULL, 0, 0, NULL },
 	{ "build", "platform", WORD, AT(platform), "linux/amd64", 0, 0, NULL },
 	{ "build", "engine", CHOICE, AT(engine), "docker", 0, 0, engines },
@@ -165,6 +166,12 @@ text_fault(const struct key *key, const char *text)
 		    "may hold letters, digits and ./_- only" : NULL;
 	case REPOSITORY:
 		return repository_fault(text);
+	case IMAGE_PREFIX:
+		return strspn(text, "/:._-abcdefghijklmnopqrstuvwxyz0123456789")
+		    != len || len > 200 || (len > 0 && (text[0] < '0' ||
+		    strchr("/-_", text[len - 1]) == NULL)) ?
+		    "must be like registry.example.org/group/: lower-case "
+		    "letters, digits and ./:_-, at most 200" : NULL;
 	default:
 		return NULL;
 	}
@@ -346,11 +353,6 @@ check_whole(struct load *load, const struct cic_yaml *root)
 	if (cic_arch_check_platform(load->conf->platform, &err) != 0)
 		cic_buf_printf(load->faults, "%s: build.platform: %s\n",
 		    load->path, err.msg);
-	if (load->conf->images_prefix != NULL &&
-	    strlen(load->conf->images_prefix) > 200)
-		cic_buf_printf(load->faults,
-		    "%s: registry.images_prefix is longer than 200 bytes\n",
-		    load->path);
 }
 
 struct cic_conf *

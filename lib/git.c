@@ -235,6 +235,9 @@ ask_remote(const struct cic_git *git, const char *url, const char *version,
 static bool
 have_commit(const struct cic_git *git, const char *mirror, const char *commit)
 {
+	/* "bad revision" is an answer here, not something for the log */
+	struct cic_git quiet = { .log_fd = open("/dev/null",
+	    O_WRONLY | O_CLOEXEC), .timeout = git->timeout };
 	struct cic_argv argv = { .count = 0 };
 	struct cic_err ignored;
 	struct cic_buf out;
@@ -250,7 +253,10 @@ have_commit(const struct cic_git *git, const char *mirror, const char *commit)
 	cic_argv_add(&argv, "--quiet");
 	cic_argv_add(&argv, spec);
 	cic_argv_add(&argv, "--");
-	rc = run(git, &argv, git_env, &out, &ignored);
+	rc = quiet.log_fd < 0 ? -1 :
+	    run(&quiet, &argv, git_env, &out, &ignored);
+	if (quiet.log_fd >= 0)
+		close(quiet.log_fd);
 	cic_buf_release(&out);
 	return rc == 0;
 }

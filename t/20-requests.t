@@ -18,7 +18,7 @@ api POST /build/ --header "$json" --data "$good"
 is "$code $(printf '%s' "$body" | field id)" "200 $id" "POST /build/ works too; the same request gets the same id"
 api GET "/build/$id"
 is "$code" 200 "the status of a known id: 200"
-is "$body" '{"filename":null,"image_id":"localhost/'"${T##*.}"'/minimal_workflow_wordcount_x86_64_nompi_nogpu:latest","message":null,"status":"PENDING"}' \
+is "$body" '{"filename":null,"image_id":"'"$IMAGES"'minimal_workflow_wordcount_x86_64_nompi_nogpu:latest","message":null,"status":"PENDING"}' \
     "four keys in the old order"
 like "$headers" '*Content-Type: application/json*' "it is JSON"
 is "$(queued)" 1 "one build is queued"
@@ -115,9 +115,13 @@ is "$(jq -c '[.status,.worker,.store]' "$T/out")" '["failing",false,true]' "and 
 is "$(grep -c 'etc/passwd\|wordcount.*{' "$T/log/cic.fcgi.log")" 0 "bad requests are not logged raw"
 
 # a downloader saves whatever body it gets: an error has none
-for path in nothing.sif ../cic.yaml .hidden.tmp x.tmp '' nothing.sif.sha256; do
+for path in nothing.sif .hidden.tmp x.tmp '' nothing.sif.sha256; do
     api GET "/images/download/$path" --path-as-is
     is "$code ${#body}" "404 0" "download of \"$path\": 404, no body"
+done
+for path in ../../cic.yaml ..%2f..%2fcic.yaml a.sif/../../../cic.yaml; do
+    api GET "/images/download/$path" --path-as-is
+    is "$code" 404 "the way out of the folder, $path: 404"
 done
 code=$(curl --silent --output "$T/out" --dump-header "$T/h" --write-out '%{http_code} %{size_download}' "$CIC_URL$PREFIX/images/download/a.sif")
 is "$code" "401 0" "download without a password: 401, no body"

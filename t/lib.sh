@@ -17,6 +17,8 @@
 set -u
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 T=$(mktemp -d "${TMPDIR:-/tmp}/cic-t.XXXXXX")
+# image names of this test alone; they have no capitals
+IMAGES=localhost/t$(printf '%s' "$T" | cksum | cut -d' ' -f1)/
 T_COUNT=0 T_FAILED=0 T_STARTED=0
 PREFIX=/image_creation
 
@@ -131,7 +133,7 @@ repositories:
   workflow_repository: $T/git/$(basename "${REGISTRY:-workflow-registry}").git
   software_repository: $T/git/software-catalog.git
 registry:
-  images_prefix: localhost/${T##*.}/
+  images_prefix: $IMAGES
 build:
   base_image: $BASE_IMAGE
   engine: $1

@@ -18,11 +18,14 @@ bin=${CIC_BIN:-$top/build}
 usage() { sed -n '2,/^set -eu/{/^set -eu/d;s/^# \{0,1\}//;p;}' "$0"; }
 die() { printf '%s: %s\n' "$PROG" "$1" >&2; exit "${2:-1}"; }
 
+# words_of PID - its command line; nothing when it has gone
+words_of() { { tr '\0' ' ' < "/proc/$1/cmdline"; } 2> /dev/null || :; }
+
 # alive NAME WORD - does the process in DIR/NAME.pid run, and is it the one we mean?
 alive() {
     [ -s "$dir/$1.pid" ] || return 1
     pid=$(cat "$dir/$1.pid" 2> /dev/null) || return 1
-    case $(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null) in *"$2"*) return 0 ;; *) return 1 ;; esac
+    case $(words_of "$pid") in *"$2"*) return 0 ;; *) return 1 ;; esac
 }
 
 # wait_for SECONDS COMMAND... - until it succeeds
@@ -145,7 +148,7 @@ end_builds() {
     for lock in "$dir"/data/builds/*/lock; do
         [ -s "$lock" ] || continue
         pid=$(cat "$lock")
-        case $(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null) in
+        case $(words_of "$pid") in
             *cic-build*"${lock%/lock}"*) kill "$pid" || : ;;
         esac
     done
