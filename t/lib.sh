@@ -183,9 +183,12 @@ post() {
     api POST /build --header 'Content-Type: application/json' --data-binary "$post_body" "$@"
 }
 
-# request WORKFLOW STEP [MORE-MEMBERS] - the JSON
+# request WORKFLOW STEP [MORE-MEMBERS] - the JSON; a machine among the members replaces the usual one
 request() {
-    printf '{"machine":{"architecture":"%s"},"workflow":"%s","step_id":"%s"%s}' "${ARCH:-x86_64}" "$1" "$2" "${3:-}"
+    case ${3:-} in
+        *'"machine"'*) printf '{"workflow":"%s","step_id":"%s"%s}' "$1" "$2" "$3" ;;
+        *) printf '{"machine":{"architecture":"x86_64"},"workflow":"%s","step_id":"%s"%s}' "$1" "$2" "${3:-}" ;;
+    esac
 }
 
 # field NAME - of the flat JSON on standard input; null is empty

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "error: this line is no failure"
+pwd > /where

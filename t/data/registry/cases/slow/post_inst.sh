@@ -1,0 +1,2 @@
+echo slow step begins
+sleep 611.5

@@ -1,0 +1,419 @@
+/*
+ * sqfs.h: images judged by unsquashfs, which extracts them into a temporary
+ * folder; what it cannot show (directory links, xattrs of symbolic links) is
+ * left to t/ with a mounted image.  Root is needed for owners and devices.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "err.h"
+#include "sqfs.h"
+#include "tree.h"
+
+#define OFFSET	36864
+
+static struct cic_err err;
+static struct cic_tree *tree;
+static struct cic_sqfs *sqfs;
+static char dir[] = "/tmp/cic-sqfs-XXXXXX";
+static int fd;
+static uint64_t size;
+
+static int
+run(const char *fmt, ...)
+{
+	char cmd[1024], whole[1200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	snprintf(whole, sizeof(whole), "cd %s && %s", dir, cmd);
+	return system(whole);
+}
+
+static void
+start(unsigned threads)
+{
+	char path[64];
+	struct cic_sqfs_options o = { .offset = OFFSET, .mtime = 1000,
+	    .threads = threads, .level = 5 };
+
+	run("rm -rf img x");
+	snprintf(path, sizeof(path), "%s/img", dir);
+	fd = o.fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd != -1);
+	tree = cic_tree_new(500, &err);
+	sqfs = cic_sqfs_new(&o, &err);
+	if (tree == NULL || sqfs == NULL)
+		fail_msg("%s", err.msg);
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	cic_sqfs_free(sqfs);
+	cic_tree_free(tree);
+	sqfs = NULL;
+	tree = NULL;
+	if (fd != -1)
+		close(fd);
+	fd = -1;
+	return 0;
+}
+
+static void
+finish(void)
+{
+	if (cic_tree_finish(tree, &err) == -1 ||
+	    cic_sqfs_finish(sqfs, tree, &size, &err) == -1)
+		fail_msg("%s", err.msg);
+	assert_int_equal(size % 4096, 0);
+	assert_int_equal(lseek(fd, 0, SEEK_END), OFFSET + size);
+}
+
+static void
+unpack(void)
+{
+	finish();
+	assert_int_equal(run("unsquashfs -q -n -o %d -d x img >log 2>&1 || "
+	    "{ cat log; false; }", OFFSET), 0);
+}
+
+static struct cic_inode *
+put(const char *path, struct cic_attr attr, const char *target)
+{
+	struct cic_inode *inode = NULL;
+
+	if (cic_tree_add(tree, path, &attr, target, &inode, &err) == -1)
+		fail_msg("%s", err.msg);
+	return inode;
+}
+
+static struct cic_inode *
+file(const char *path, uint32_t mode, const void *data, size_t len)
+{
+	struct cic_inode *inode = put(path, (struct cic_attr){
+	    .mode = S_IFREG | mode, .mtime = 77 }, NULL);
+
+	inode->u.file = cic_sqfs_begin(sqfs, &err);
+	assert_non_null(inode->u.file);
+	assert_int_equal(cic_sqfs_append(sqfs, data, len, &err), 0);
+	assert_int_equal(cic_sqfs_end(sqfs, &err), 0);
+	return inode;
+}
+
+static struct stat
+look(const char *path)
+{
+	struct stat st;
+	char full[600];
+
+	snprintf(full, sizeof(full), "%s/x/%s", dir, path);
+	if (lstat(full, &st) == -1)
+		fail_msg("%s is missing", full);
+	return st;
+}
+
+/* Bytes that do not compress, the same for the same seed. */
+static unsigned char *
+noise(size_t len, uint32_t seed)
+{
+	unsigned char *p = malloc(len);
+
+	assert_non_null(p);
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		p[i] = (unsigned char)(seed >> 24);
+	}
+	return p;
+}
+
+static void
+every_type(void **state)
+{
+	struct stat st;
+	char to[100] = "";
+
+	(void)state;
+	start(2);
+	file("bin/su", 04755, "text", 4);
+	file("empty", 0600, "", 0);
+	put("d", (struct cic_attr){ .mode = S_IFDIR | 01777, .uid = 3, .gid = 4,
+	    .mtime = 4000000000u }, NULL);
+	put("link", (struct cic_attr){ .mode = S_IFLNK | 0777, .uid = 70000 },
+	    "../somewhere/\xff else");
+	put("c", (struct cic_attr){ .mode = S_IFCHR | 0666, .major = 1, .minor = 300 },
+	    NULL);
+	put("b", (struct cic_attr){ .mode = S_IFBLK | 0660, .major = 259,
+	    .minor = 1048575 }, NULL);
+	put("p", (struct cic_attr){ .mode = S_IFIFO | 0600 }, NULL);
+	put("s", (struct cic_attr){ .mode = S_IFSOCK | 0700 }, NULL);
+	unpack();
+	st = look("bin/su");
+	assert_int_equal(st.st_mode, S_IFREG | 04755);
+	assert_int_equal(st.st_size, 4);
+	assert_int_equal(st.st_mtime, 77);
+	assert_int_equal(look("bin").st_mtime, 500);
+	assert_int_equal(look("empty").st_size, 0);
+	st = look("d");
+	assert_int_equal(st.st_mode, S_IFDIR | 01777);
+	assert_int_equal(st.st_uid, 3);
+	assert_int_equal(st.st_gid, 4);
+	assert_int_equal(run("readlink x/link > to"), 0);
+	assert_int_equal(run("printf '../somewhere/\\377 else\\n' | cmp - to"), 0);
+	assert_int_equal(look("link").st_uid, 70000);
+	assert_int_equal(major(look("c").st_rdev), 1);
+	assert_int_equal(minor(look("c").st_rdev), 300);
+	assert_int_equal(major(look("b").st_rdev), 259);
+	assert_int_equal(minor(look("b").st_rdev), 1048575);
+	assert_true(S_ISFIFO(look("p").st_mode));
+	assert_true(S_ISSOCK(look("s").st_mode));
+	(void)to;
+}
+
+/* Around the block size, sparse, noise, zeros: what was put in comes out. */
+static void
+contents(void **state)
+{
+	static const size_t len[] = { 1, 4095, 131071, 131072, 131073, 262144,
+	    1000000, 5000000 };
+	unsigned char *n, *zeros = calloc(1, 5000000);
+	char name[32], full[600];
+
+	(void)state;
+	start(2);
+	for (size_t i = 0; i < 8; i++) {
+		n = noise(len[i], (uint32_t)i);
+		snprintf(name, sizeof(name), "n%zu", i);
+		file(name, 0644, n, len[i]);
+		snprintf(name, sizeof(name), "z%zu", i);
+		file(name, 0644, zeros, len[i]);
+		memset(n, 0, len[i] / 2);
+		snprintf(name, sizeof(name), "half%zu", i);
+		file(name, 0644, n, len[i]);
+		snprintf(full, sizeof(full), "%s/half%zu", dir, i);
+		FILE *f = fopen(full, "w");
+		assert_int_equal(fwrite(n, 1, len[i], f), len[i]);
+		fclose(f);
+		free(n);
+	}
+	unpack();
+	for (size_t i = 0; i < 8; i++) {
+		assert_int_equal(run("cmp half%zu x/half%zu", i, i), 0);
+		assert_int_equal(run("head -c %zu /dev/zero | cmp - x/z%zu",
+		    len[i], i), 0);
+		n = noise(len[i], (uint32_t)i);
+		snprintf(full, sizeof(full), "%s/x/n%zu", dir, i);
+		FILE *f = fopen(full, "r");
+		unsigned char *got = malloc(len[i] + 1);
+		assert_int_equal(fread(got, 1, len[i] + 1, f), len[i]);
+		assert_memory_equal(got, n, len[i]);
+		fclose(f);
+		free(got);
+		free(n);
+	}
+	free(zeros);
+}
+
+static void
+duplicates_are_stored_once(void **state)
+{
+	unsigned char *n = noise(3000000, 9);
+
+	(void)state;
+	start(2);
+	file("a", 0644, n, 3000000);
+	file("b", 0644, n, 3000000);
+	file("c", 0600, n, 100);
+	file("d", 0600, n, 100);
+	unpack();
+	assert_true(size < 3200000);
+	assert_int_equal(run("cmp x/a x/b && cmp x/c x/d"), 0);
+	assert_int_equal(look("a").st_nlink, 1);
+	free(n);
+}
+
+static void
+hard_links(void **state)
+{
+	(void)state;
+	start(1);
+	file("z/f", 0644, "x", 1);
+	put("p", (struct cic_attr){ .mode = S_IFIFO | 0600 }, NULL);
+	assert_int_equal(cic_tree_link(tree, "a/l", "z/f", &err), 0);
+	assert_int_equal(cic_tree_link(tree, "l", "a/l", &err), 0);
+	assert_int_equal(cic_tree_link(tree, "p2", "p", &err), 0);
+	/* the first name goes, the links stay */
+	cic_tree_remove(tree, "z/f");
+	unpack();
+	assert_int_equal(look("l").st_nlink, 2);
+	assert_true(look("l").st_ino == look("a/l").st_ino);
+	assert_true(look("p").st_ino == look("p2").st_ino);
+	assert_int_equal(run("test ! -e x/z/f"), 0);
+}
+
+static void
+xattrs(void **state)
+{
+	static const struct cic_xattr x[] = {
+		{ "user.a", "1\0002", 3 }, { "system.posix_acl_access", "?", 1 },
+		{ "security.capability", "\1\0\0\2\0 \0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20 },
+		{ "user.", "no name", 7 }, { "user.a", "last", 4 },
+	};
+	char path[600], value[100];
+
+	(void)state;
+	start(1);
+	assert_int_equal(cic_sqfs_xattrs(sqfs, x, 5,
+	    &file("f", 0755, "x", 1)->xattr, &err), 0);
+	assert_int_equal(cic_sqfs_xattrs(sqfs, x, 1,
+	    &put("d", (struct cic_attr){ .mode = S_IFDIR | 0755 }, NULL)->xattr,
+	    &err), 0);
+	assert_int_equal(cic_sqfs_xattrs(sqfs, x + 1, 1,
+	    &file("none", 0755, "x", 1)->xattr, &err), 0);
+	unpack();
+	snprintf(path, sizeof(path), "%s/x/f", dir);
+	assert_int_equal(getxattr(path, "security.capability", value, 100), 20);
+	assert_memory_equal(value, x[2].value, 20);
+	if (getxattr(path, "user.a", value, 100) == -1)
+		return;		/* /tmp cannot hold them: tmpfs */
+	assert_memory_equal(value, "last", 4);
+	assert_int_equal(listxattr(path, NULL, 0), 7 + 20);
+	snprintf(path, sizeof(path), "%s/x/d", dir);
+	assert_int_equal(getxattr(path, "user.a", value, 100), 3);
+}
+
+/* Long directories change inode type, index and header runs. */
+static void
+large_directory(void **state)
+{
+	char name[64];
+
+	(void)state;
+	start(2);
+	for (int i = 0; i < 70000; i++) {
+		snprintf(name, sizeof(name), "big/%05d-with-a-longer-name", i);
+		file(name, 0644, name, i % 100 == 0 ? 20 : 0);
+	}
+	unpack();
+	assert_int_equal(run("test $(ls x/big | wc -l) = 70000"), 0);
+	assert_int_equal(run("test \"$(cat x/big/00100*)\" = big/00100-with-a-lo"), 0);
+}
+
+static void
+deep_directory(void **state)
+{
+	char path[2 * 600 + 2] = "";
+
+	(void)state;
+	start(1);
+	for (int i = 0; i < 500; i++)
+		strcat(path, "d/");
+	strcat(path, "f");
+	file(path, 0644, "deep", 4);
+	unpack();
+	assert_int_equal(look(path).st_size, 4);
+}
+
+static void
+same_for_any_number_of_threads(void **state)
+{
+	char name[32];
+
+	(void)state;
+	run("rm -f sum");
+	for (unsigned threads = 1; threads <= 7; threads += 2) {
+		start(threads);
+		for (uint32_t i = 0; i < 400; i++) {
+			size_t len = i * 997;
+			unsigned char *n = noise(len + 1, i % 300);
+
+			memset(n, 'x', len / 3);
+			snprintf(name, sizeof(name), "f%u", i);
+			file(name, 0644, n, len);
+			free(n);
+		}
+		finish();
+		run("sha256sum img >> sum");
+		stop(NULL);
+	}
+	assert_int_equal(run("test $(sort -u sum | wc -l) = 1"), 0);
+}
+
+static void
+a_file_without_data(void **state)
+{
+	(void)state;
+	start(1);
+	put("f", (struct cic_attr){ .mode = S_IFREG | 0644 }, NULL);
+	assert_int_equal(cic_tree_finish(tree, &err), 0);
+	assert_int_equal(cic_sqfs_finish(sqfs, tree, &size, &err), -1);
+}
+
+static void
+bad_options(void **state)
+{
+	struct cic_sqfs_options o = { .fd = 0, .threads = 0, .level = 5 };
+
+	(void)state;
+	assert_null(cic_sqfs_new(&o, &err));
+	assert_int_equal(err.code, CIC_EINVAL);
+	o.threads = 1;
+	o.offset = 100;
+	assert_null(cic_sqfs_new(&o, &err));
+	o.offset = 0;
+	o.level = 13;
+	assert_null(cic_sqfs_new(&o, &err));
+}
+
+/* /dev/full takes nothing. */
+static void
+full_disk(void **state)
+{
+	struct cic_sqfs_options o = { .threads = 1, .level = 1 };
+
+	(void)state;
+	fd = o.fd = open("/dev/full", O_RDWR);
+	assert_true(fd != -1);
+	assert_null(cic_sqfs_new(&o, &err));
+	assert_int_equal(err.code, CIC_ENOSPC);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest root_tests[] = {
+#define T(f) cmocka_unit_test_teardown(f, stop)
+		T(every_type), T(contents), T(duplicates_are_stored_once),
+		T(hard_links), T(xattrs), T(large_directory), T(deep_directory),
+		T(same_for_any_number_of_threads), T(a_file_without_data),
+		T(bad_options), T(full_disk),
+	};
+	int r;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	if (geteuid() != 0 || system("unsquashfs -v >/dev/null 2>&1") == 127 << 8) {
+		puts("1..0 # SKIP needs root and unsquashfs (squashfs-tools)");
+		return 0;
+	}
+	fd = -1;
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	r = cmocka_run_group_tests(root_tests, NULL, NULL);
+	run("rm -rf %s", dir);
+	return r;
+}
