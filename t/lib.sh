@@ -26,6 +26,7 @@ cleanup() {
     rc=$?
     [ "$T_STARTED" = 0 ] || "$top/conf/demo/instance.sh" stop "$T"
     [ "$T_COUNT" -gt 0 ] || rc=1
+    if [ -d "$T/small" ]; then umount "$T/small" 2> /dev/null; fi
     if [ "${T_KEEP:-0}" = 1 ]; then echo "# kept $T"; else rm -rf "$T"; fi
     exit "$rc"
 }
