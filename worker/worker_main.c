@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -187,6 +188,20 @@ open_signals(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+/* db/ belongs to the group that both programs are in, whatever the umask. */
+static int
+make_store_folder(const struct cic_conf *conf, struct cic_err *err)
+{
+	char path[CIC_PATH_MAX];
+
+	if (cic_mkdir_p(conf->data, 0755, err) != 0 ||
+	    cic_path_format(path, err, "%s/db", conf->data) != 0)
+		return -1;
+	if (mkdir(path, 0770) == 0 && chmod(path, 02770) == 0)
+		return 0;
+	return errno == EEXIST ? 0 : cic_err_errno(err, "folder %s", path);
+}
+
 /* The folders we write to, and what must be installed. */
 static int
 check_site(const struct cic_conf *conf, int null_fd, struct cic_err *err)
@@ -195,8 +210,7 @@ check_site(const struct cic_conf *conf, int null_fd, struct cic_err *err)
 	const char *program = conf->converter_command;
 	char path[CIC_PATH_MAX];
 
-	if (cic_path_format(path, err, "%s/db", conf->data) != 0 ||
-	    cic_mkdir_p(path, 0770, err) != 0 ||
+	if (make_store_folder(conf, err) != 0 ||
 	    cic_path_format(path, err, "%s/builds", conf->data) != 0 ||
 	    cic_mkdir_p(path, 0750, err) != 0 ||
 	    cic_mkdir_p(conf->images_location, 0755, err) != 0)
