@@ -133,6 +133,20 @@ add_quoted(struct cic_buf *b, const char *s)
 	cic_buf_putc(b, '"');
 }
 
+/* 'text', with its own quotes as '"'"'. */
+static void
+add_literal(struct cic_buf *b, const char *text)
+{
+	cic_buf_putc(b, '\'');
+	for (; *text != '\0'; text++) {
+		if (*text == '\'')
+			cic_buf_puts(b, "'\"'\"'");
+		else
+			cic_buf_putc(b, *text);
+	}
+	cic_buf_putc(b, '\'');
+}
+
 /* NAME='"word" "word"': each word quoted once for eval, all of them once more
  * for the assignment. */
 static void
@@ -140,7 +154,6 @@ add_words(struct cic_buf *b, const char *name, const struct cic_json *list)
 {
 	const struct cic_json *v;
 	struct cic_buf words;
-	const char *p;
 
 	cic_buf_init(&words, CIC_SIFMETA_TEXT);
 	for (v = cic_json_first(list); v != NULL; v = cic_json_next(v)) {
@@ -148,30 +161,62 @@ add_words(struct cic_buf *b, const char *name, const struct cic_json *list)
 			cic_buf_putc(&words, ' ');
 		add_quoted(&words, cic_json_string(v));
 	}
-	cic_buf_printf(b, "%s='", name);
-	for (p = words.data; *p != '\0'; p++) {
-		if (*p == '\'')
-			cic_buf_puts(b, "'\"'\"'");
-		else
-			cic_buf_putc(b, *p);
-	}
-	cic_buf_puts(b, "'\n");
+	cic_buf_printf(b, "%s=", name);
+	add_literal(b, words.data);
+	cic_buf_putc(b, '\n');
 	b->failed = b->failed || words.failed;
 	cic_buf_release(&words);
 }
 
-/* The last two lines are what runtimes recognise: they then run the script in
- * a shell of their own, so that it works in images without one. */
+/* The words of a list after what stands there, each as it is. */
+static void
+add_literals(struct cic_buf *b, const struct cic_json *list)
+{
+	const struct cic_json *v;
+
+	for (v = cic_json_first(list); v != NULL; v = cic_json_next(v)) {
+		cic_buf_putc(b, ' ');
+		add_literal(b, cic_json_string(v));
+	}
+}
+
+/* What SINGULARITY_NO_EVAL asks for: no word is looked at by a shell again. */
+static void
+add_no_eval(struct cic_buf *b, const struct config *c)
+{
+	cic_buf_puts(b, "if [ -n \"$SINGULARITY_NO_EVAL\" ]; then\n"
+	    "\tif [ $# -gt 0 ]; then\n\t\tset --");
+	add_literals(b, c->entrypoint);
+	cic_buf_puts(b, " \"$@\"\n\telse\n\t\tset --");
+	add_literals(b, c->entrypoint);
+	add_literals(b, c->cmd);
+	cic_buf_puts(b, "\n\tfi\n"
+	    "\t[ $# -gt 0 ] || set -- /bin/sh\n"
+	    "\texec \"$@\"\n"
+	    "fi\n");
+}
+
+/*
+ * Words given replace Cmd.  As in the runtimes' own images they are evaluated
+ * once more ("$HOME" is the container's), which people rely on.
+ *
+ * The last two lines are what runtimes recognise: they then run the script in
+ * a shell of their own, so that it works in images without one.
+ */
 static void
 make_runscript(struct cic_buf *b, const struct config *c)
 {
 	cic_buf_puts(b, "#!/bin/sh\n");
 	add_words(b, "OCI_ENTRYPOINT", c->entrypoint);
 	add_words(b, "OCI_CMD", c->cmd);
+	add_no_eval(b, c);
 	cic_buf_puts(b,
-	    "# Words given replace OCI_CMD and are passed on as they are.\n"
+	    "CMDLINE_ARGS=''\n"
+	    "for arg in \"$@\"; do\n"
+	    "\tCMDLINE_ARGS=\"${CMDLINE_ARGS} \\\"$arg\\\"\"\n"
+	    "done\n"
 	    "if [ $# -gt 0 ]; then\n"
-	    "\tSINGULARITY_OCI_RUN=\"-- ${OCI_ENTRYPOINT} \\\"\\$@\\\"\"\n"
+	    "\tSINGULARITY_OCI_RUN=\"-- ${OCI_ENTRYPOINT} ${CMDLINE_ARGS}\"\n"
 	    "elif [ -n \"${OCI_ENTRYPOINT}${OCI_CMD}\" ]; then\n"
 	    "\tSINGULARITY_OCI_RUN=\"-- ${OCI_ENTRYPOINT} ${OCI_CMD}\"\n"
 	    "else\n"

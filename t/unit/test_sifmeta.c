@@ -71,7 +71,8 @@ sh(const char *shell, const char *script, const char *args)
 	assert_true(fd != -1);
 	assert_int_equal(write(fd, script, strlen(script)), strlen(script));
 	close(fd);
-	snprintf(cmd, sizeof(cmd), "env -i PATH=/usr/bin:/bin HOME=/home %s %s %s",
+	snprintf(cmd, sizeof(cmd), "env -i PATH=/usr/bin:/bin HOME=/home "
+	    "SINGULARITY_NO_EVAL=\"$SINGULARITY_NO_EVAL\" %s %s %s",
 	    shell, name, args);
 	f = popen(cmd, "r");
 	assert_non_null(f);
@@ -117,11 +118,21 @@ nasty_words(void **state)
 		cic_buf_init(&all, 1 << 20);
 		cic_buf_printf(&all, "%scmd $x|'|", want.data);
 		assert_string_equal(sh(shells[i], m.runscript, ""), all.data);
-		/* arguments replace Cmd and arrive as they are */
+		/* arguments replace Cmd and are evaluated once more … */
+		cic_buf_reset(&all);
+		cic_buf_printf(&all, "%s2  `|a'b||-x|", want.data);
+		assert_string_equal(sh(shells[i], m.runscript,
+		    "'$((1+1))  \\`' \"a'b\" '' -x"), all.data);
+		/* … unless the user says not to */
 		cic_buf_reset(&all);
 		cic_buf_printf(&all, "%s$HOME `id` \"|a'b||-x|", want.data);
+		setenv("SINGULARITY_NO_EVAL", "1", 1);
 		assert_string_equal(sh(shells[i], m.runscript,
 		    "'$HOME `id` \"' \"a'b\" '' -x"), all.data);
+		cic_buf_reset(&all);
+		cic_buf_printf(&all, "%scmd $x|'|", want.data);
+		assert_string_equal(sh(shells[i], m.runscript, ""), all.data);
+		unsetenv("SINGULARITY_NO_EVAL");
 		cic_buf_release(&all);
 	}
 	cic_buf_release(&json);
