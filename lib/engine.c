@@ -385,9 +385,16 @@ cic_engine_untag(const struct cic_engine *engine, const char *name,
 }
 
 void
+cic_engine_scratch_name(const struct cic_engine *engine, char *name,
+    size_t size)
+{
+	snprintf(name, size, "cic-build:%s", engine->build_id);
+}
+
+void
 cic_engine_clean(const struct cic_engine *engine)
 {
-	char filter[80], *id, *save = NULL;
+	char filter[80], scratch[80], *id, *save = NULL;
 	const char *words[] = { "ps", "--all", "--quiet", "--no-trunc",
 	    "--filter", filter, NULL };
 	struct cic_err ignored;
@@ -402,4 +409,7 @@ cic_engine_clean(const struct cic_engine *engine)
 			if (strspn(id, "0123456789abcdef") == strlen(id))
 				remove_container(engine, id);
 	cic_buf_release(&out);
+	cic_engine_scratch_name(engine, scratch, sizeof(scratch));
+	if (engine->conf->engine == CIC_ENGINE_DOCKER)
+		cic_engine_untag(engine, scratch, &ignored);
 }

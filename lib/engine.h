@@ -86,7 +86,12 @@ int cic_engine_tag(const struct cic_engine *engine, const char *image_id,
 int cic_engine_untag(const struct cic_engine *engine, const char *name,
     struct cic_err *err);
 
-/* Remove containers that a dead cic-build of this id left behind. */
+/* A name that only this build gives an image: "cic-build:<id>". */
+void cic_engine_scratch_name(const struct cic_engine *engine, char *name,
+    size_t size);
+
+/* Remove what a dead cic-build of this id left behind: containers and the
+ * scratch name. */
 void cic_engine_clean(const struct cic_engine *engine);
 
 #endif

@@ -714,6 +714,22 @@ active_ids(struct cic_store *store, struct cic_buf *ids, struct cic_err *err)
 	return rc == MDB_NOTFOUND ? 0 : mdb_fail(store, rc, "active", err);
 }
 
+/* An unreadable record in flight: bury it, so that its status is true. */
+static void
+bury_active(struct cic_store *store, const char *id, struct cic_err *err)
+{
+	unsigned char raw[16];
+	MDB_txn *txn;
+
+	cic_id_parse(id, raw);
+	if (begin(store, true, &txn, err) != 0)
+		return;
+	if (bury(store, txn, raw, err) == 0)
+		commit(store, txn, err);
+	else
+		mdb_txn_abort(txn);
+}
+
 int
 cic_store_each_running(struct cic_store *store,
     void (*visit)(const struct cic_build *build, void *arg), void *arg,
@@ -729,8 +745,11 @@ cic_store_each_running(struct cic_store *store,
 	rc = active_ids(store, &ids, err);
 	for (at = 0; rc == 0 && at + 16 <= ids.len; at += 16) {
 		cic_id_format((const unsigned char *)ids.data + at, id);
-		if (cic_store_get(store, id, &build, err) != 0)
+		if (cic_store_get(store, id, &build, err) != 0) {
+			if (err->code == CIC_EINVAL)
+				bury_active(store, id, err);
 			continue;
+		}
 		if (build.state != CIC_PENDING &&
 		    !cic_state_is_end(build.state))
 			visit(&build, arg);

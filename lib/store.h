@@ -102,7 +102,8 @@ int cic_store_change(struct cic_store *store, const struct cic_change *change,
     struct cic_err *err);
 
 /* Call `visit` with every build that a worker has and that has not ended
- * (STARTED, BUILDING, CONVERTING).  `visit` may call the store. */
+ * (STARTED, BUILDING, CONVERTING).  `visit` may call the store.  A record that
+ * cannot be read is shown as FAILED from then on. */
 int cic_store_each_running(struct cic_store *store,
     void (*visit)(const struct cic_build *build, void *arg), void *arg,
     struct cic_err *err);

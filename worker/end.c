@@ -202,10 +202,15 @@ end_run(const struct worker *worker, struct run *run)
 	if (run->ended && run->last.event == JOURNAL_FINISHED) {
 		done = end_finished(worker, run);
 	} else if (run->ended) {
-		o.line = NULL;
 		o.state = CIC_FAILED;
 		o.cause = run->last.cause;
 		o.message = run->last.message;
+		done = record(&o, run, apply_end, NULL);
+	} else if (run->overdue) {
+		o.state = CIC_FAILED;
+		o.cause = CIC_CAUSE_TIMED_OUT;
+		o.message = "it took longer than limits.build_timeout and "
+		    "was ended";
 		done = record(&o, run, apply_end, NULL);
 	} else {
 		cic_log_warnx("build %s: its processes died", run->id);
@@ -222,10 +227,11 @@ end_run(const struct worker *worker, struct run *run)
 
 void
 end_unstarted(const struct worker *worker, const char *id, int attempt,
-    const char *why)
+    const struct cic_err *why)
 {
 	struct outcome o = { .worker = worker, .state = CIC_FAILED,
-	    .cause = CIC_CAUSE_INTERNAL, .message = why };
+	    .cause = why->code == CIC_ENOSPC ? CIC_CAUSE_DISK :
+	    CIC_CAUSE_INTERNAL, .message = why->msg };
 	struct run run = { .attempt = attempt };
 
 	snprintf(run.id, sizeof(run.id), "%s", id);

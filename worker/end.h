@@ -6,13 +6,15 @@
 
 #include <stdbool.h>
 
+struct cic_err;
 struct run;
 struct worker;
 
 /*
  * End `run`, whose cic-build is gone.  What its journal says last decides:
  * finished → the .sif gets its name and the build FINISHED; failed → FAILED;
- * nothing → it was lost: queued again, or FAILED after limits.max_attempts.
+ * nothing → FAILED if we killed it for its time, else it was lost: queued
+ * again, or FAILED after limits.max_attempts.
  *
  * Safe to repeat after a crash at any point: publishing is a rename, and a
  * file that already has its name is recognised by its digest.
@@ -23,6 +25,6 @@ bool end_run(const struct worker *worker, struct run *run);
 
 /* A claimed build that could not even be started. */
 void end_unstarted(const struct worker *worker, const char *id, int attempt,
-    const char *why);
+    const struct cic_err *why);
 
 #endif

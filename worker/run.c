@@ -9,10 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "end.h"
 #include "job.h"
 #include "log.h"
 #include "sweep.h"
+
+#define OVERTIME 60	/* seconds past limits.build_timeout */
 
 int
 run_folder(const struct cic_conf *conf, const char *id,
@@ -37,6 +40,7 @@ new_run(const struct worker *worker, const struct cic_build *build,
 	snprintf(run->file, sizeof(run->file), "%s", build->names.file);
 	run->attempt = build->attempt;
 	run->state = build->state;
+	run->started = build->started;
 	if (run_folder(worker->conf, build->id, run->folder, err) != 0 ||
 	    cic_path_format(run->lock, err, "%s/lock", run->folder) != 0) {
 		run_free(run);
@@ -194,6 +198,27 @@ on_line(const struct journal_line *line, void *arg)
 		f->run->state = state;
 }
 
+/* cic-build keeps its own time; this is for one that hangs all the same.  Its
+ * lock is held, so the number in there is still its own. */
+static void
+end_overdue(const struct worker *worker, struct run *run)
+{
+	int64_t limit = (int64_t)worker->conf->build_timeout + OVERTIME;
+	struct cic_err ignored;
+	struct cic_buf text;
+	long pid;
+
+	if (run->overdue || cic_now_ms() - run->started < limit * 1000)
+		return;
+	cic_buf_init(&text, 64);
+	if (cic_read_file(run->lock, &text, &ignored) == 0 &&
+	    (pid = strtol(text.data, NULL, 10)) > 1) {
+		cic_log_warnx("build %s: overdue, killing %ld", run->id, pid);
+		run->overdue = kill((pid_t)pid, SIGKILL) == 0;
+	}
+	cic_buf_release(&text);
+}
+
 bool
 run_follow(const struct worker *worker, struct run *run)
 {
@@ -206,8 +231,10 @@ run_follow(const struct worker *worker, struct run *run)
 	    journal_read(run->journal_fd, &run->journal_at, on_line, &f,
 	    &err) != 0)
 		cic_log_warnx("build %s: %s", run->id, err.msg);
-	if (!gone)
+	if (!gone) {
+		end_overdue(worker, run);
 		return false;
+	}
 	sweep_processes(run->id);
 	if (!run->ended)	/* else it has removed its own */
 		sweep_containers(worker->conf, run->id, worker->null_fd);

@@ -34,6 +34,8 @@ struct run {
 	int			 journal_fd;
 	off_t			 journal_at;
 	enum cic_state		 state;		/* as the store has it */
+	int64_t			 started;	/* ms since 1970 */
+	bool			 overdue;	/* killed for its time */
 	bool			 ended;		/* `last` is filled */
 	struct journal_line	 last;		/* how cic-build ended it */
 };

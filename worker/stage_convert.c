@@ -66,7 +66,7 @@ offer_image(struct job *job, char source[CIC_PATH_MAX + 64],
 	struct cic_engine engine = job_engine(job);
 
 	if (job->conf->engine == CIC_ENGINE_DOCKER) {
-		snprintf(name, CIC_PATH_MAX, "cic-build:%s", job->build.id);
+		cic_engine_scratch_name(&engine, name, CIC_PATH_MAX);
 		snprintf(source, CIC_PATH_MAX + 64, "docker-daemon://%s", name);
 		return cic_engine_tag(&engine, job->image_id, name, err);
 	}

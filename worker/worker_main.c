@@ -133,7 +133,7 @@ start_waiting(struct runs *runs)
 			push(runs, run);
 		else
 			end_unstarted(&runs->worker, build.id, build.attempt,
-			    err.msg);
+			    &err);
 		cic_build_release(&build);
 	}
 }
