@@ -50,6 +50,7 @@ struct cic_sqfs {
 	sqfs_id_table_t	*ids;
 	sqfs_xattr_writer_t *xattrs;
 	struct lot	*lots;
+	unsigned	 backlog;	/* most blocks in flight */
 };
 
 static const char *
@@ -91,7 +92,7 @@ create_processor(struct cic_sqfs *sqfs, unsigned threads)
 		.size = sizeof(desc),
 		.max_block_size = CIC_SQFS_BLOCK,
 		.num_workers = threads,
-		.max_backlog = threads * BACKLOG_PER_THREAD,
+		.max_backlog = sqfs->backlog,
 		.cmp = sqfs->zlib,
 		.wr = sqfs->blocks,
 		.tbl = sqfs->fragments,
@@ -147,6 +148,7 @@ cic_sqfs_new(const struct cic_sqfs_options *options, struct cic_err *err)
 		cic_err_set(err, CIC_EIO, "out of memory");
 		return NULL;
 	}
+	sqfs->backlog = options->threads * BACKLOG_PER_THREAD;
 	e = create(sqfs, options);
 	if (e != 0) {
 		fail(sqfs, e, "start", err);
@@ -154,6 +156,19 @@ cic_sqfs_new(const struct cic_sqfs_options *options, struct cic_err *err)
 		return NULL;
 	}
 	return sqfs;
+}
+
+/* libsquashfs does not free the blocks that are still in flight, so let them
+ * land.  When writing fails, each try brings one down. */
+static void
+drain(struct cic_sqfs *sqfs)
+{
+	unsigned i;
+
+	for (i = 0; sqfs->data != NULL && i < sqfs->backlog; i++) {
+		if (sqfs_block_processor_sync(sqfs->data) == 0)
+			return;
+	}
 }
 
 void
@@ -164,6 +179,7 @@ cic_sqfs_free(struct cic_sqfs *sqfs)
 
 	if (sqfs == NULL)
 		return;
+	drain(sqfs);
 	sqfs_destroy(sqfs->data);	/* first: its threads use the rest */
 	sqfs_destroy(sqfs->xattrs);
 	sqfs_destroy(sqfs->ids);
