@@ -7,16 +7,18 @@ rig podman docker apptainer
 NOT_COMPARED='/\.singularity\.d(/|$)|^\./(\.exec|\.run|\.shell|\.test|environment|singularity) '
 # docker lays files of its own over these before it exports an image
 FROM_DOCKER='^\./(dev/console|etc/hostname) '
+# these tell when an image was built, and each of the four is built
+TIMES='^\./var/(log/|cache/ldconfig/)'
 
 # list FOLDER - every path with type, mode, owner, size of a file, target of a link
 list() {
     (cd "$1" && find . -printf '%p %y %m %U:%G %l ' \( -type f -printf '%s\n' -o -printf '\n' \)) |
-        grep -vE "$NOT_COMPARED|$FROM_DOCKER" | LC_ALL=C sort
+        grep -vE "$NOT_COMPARED|$FROM_DOCKER|$TIMES" | LC_ALL=C sort
 }
 # contents FOLDER - and what the files hold
 contents() {
     (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) |
-        sed 's/^\([0-9a-f]*\)  \(.*\)/\2 \1/' | grep -vE "$NOT_COMPARED|$FROM_DOCKER"
+        sed 's/^\([0-9a-f]*\)  \(.*\)/\2 \1/' | grep -vE "$NOT_COMPARED|$FROM_DOCKER|$TIMES"
 }
 
 # through ENGINE CONVERTER - one build; leaves $T/NAME.sif and the unpacked $T/NAME.root

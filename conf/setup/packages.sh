@@ -67,7 +67,6 @@ check libfcgi-bin           -  -  cgi-fcgi: talks to a FastCGI program without a
 check perl                  -  -  prove, which runs the tests
 check jq                    -  -  reads JSON answers
 check procps                -  -  ps and pkill: what runs, and whose child it is
-check lmdb-utils            -  -  looks into the database
 check docker.io             -  -  the docker engine, started privately by the tests
 check docker-cli           13  -  the docker client, a package of its own since Debian 13
 check docker-buildx        13  -  docker's buildx (Debian 12 has none: t/rig/buildx.sh)
