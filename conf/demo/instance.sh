@@ -14,6 +14,7 @@ set -eu
 PROG=instance.sh
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 bin=${CIC_BIN:-$top/build}
+PATH=$PATH:/usr/sbin:/sbin     # nginx is there, and plain users have it not
 
 usage() { sed -n '2,/^set -eu/{/^set -eu/d;s/^# \{0,1\}//;p;}' "$0"; }
 die() { printf '%s: %s\n' "$PROG" "$1" >&2; exit "${2:-1}"; }
@@ -58,7 +59,8 @@ write_credentials() {
 write_nginx() {
     # shellcheck disable=SC1091 # written above
     . "$dir/instance.env"
-    printf '%s:%s\n' "$CIC_USER" "$(printf '%s' "$CIC_PASSWORD" | openssl passwd -apr1 -stdin)" > "$dir/htpasswd"
+    (umask 077; printf '%s:%s\n' "$CIC_USER" "$(printf '%s' "$CIC_PASSWORD" | openssl passwd -apr1 -stdin)" \
+        > "$dir/htpasswd")
     images=$(sed -n 's/^  images_location: *//p' "$dir/cic.yaml" | tr -d '"')
     sed -e "s|/etc/cic/htpasswd|$dir/htpasswd|" -e "s|/run/cic/fcgi.sock|$dir/fcgi.sock|" \
         -e "s|/var/lib/cic/images/|$images/|" "$top/nginx/cic.conf" > "$dir/cic-nginx.conf"
