@@ -23,16 +23,18 @@
 #include "version.h"
 #include "wake.h"
 
+/* A stage that is not wanted is neither run nor shown. */
 static const struct stage {
 	const char	*name;
 	enum cic_state	 state;
 	stage_fn	 run;
+	bool		(*wanted)(const struct job *job);	/* or NULL */
 } stages[] = {
-	{ "resolve", CIC_STARTED, stage_resolve },
-	{ "check", CIC_STARTED, stage_check },
-	{ "context", CIC_BUILDING, stage_context },
-	{ "build", CIC_BUILDING, stage_build },
-	{ "convert", CIC_CONVERTING, stage_convert },
+	{ "resolve", CIC_STARTED, stage_resolve, NULL },
+	{ "check", CIC_STARTED, stage_check, NULL },
+	{ "context", CIC_BUILDING, stage_context, job_wants_image },
+	{ "build", CIC_BUILDING, stage_build, job_wants_image },
+	{ "convert", CIC_CONVERTING, stage_convert, job_wants_file },
 };
 
 static void usage(FILE *out, int status) __attribute__((noreturn));
@@ -84,6 +86,8 @@ run_stages(struct job *job, struct cic_err *err)
 	if (empty_work(job, err) != 0)
 		return -1;
 	for (i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		if (stages[i].wanted != NULL && !stages[i].wanted(job))
+			continue;
 		if (stages[i].state != shown) {
 			shown = stages[i].state;
 			if (journal_write_state(job->journal_fd, shown,

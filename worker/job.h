@@ -61,6 +61,20 @@ int stage_context(struct job *job, struct cic_err *err);
 int stage_build(struct job *job, struct cic_err *err);
 int stage_convert(struct job *job, struct cic_err *err);
 
+/* After stage_check: is there an image, or a .sif, still to be made? */
+static inline bool
+job_wants_image(const struct job *job)
+{
+	return job->image_id[0] == '\0';
+}
+
+static inline bool
+job_wants_file(const struct job *job)
+{
+	return !job->keep_file &&
+	    job->build.request.container == CIC_SINGULARITY;
+}
+
 /* Write job.json for a start of `build`; `known` may have size 0. */
 int job_write(const char *folder, const struct cic_build *build,
     const struct cic_image *known, struct cic_err *err);

@@ -51,8 +51,6 @@ stage_build(struct job *job, struct cic_err *err)
 	enum cic_cause cause;
 	off_t start;
 
-	if (job->image_id[0] != '\0')
-		return 0;
 	job->cause = CIC_CAUSE_INTERNAL;
 	if (job_path(job, "context", context, err) != 0 ||
 	    job_path(job, "iid", iidfile, err) != 0 ||

@@ -133,8 +133,6 @@ stage_context(struct job *job, struct cic_err *err)
 	struct cic_git git = { .mirrors = mirrors, .log_fd = job->log_fd,
 	    .timeout = (unsigned)job->conf->git_timeout };
 
-	if (job->image_id[0] != '\0')
-		return 0;	/* nothing will be built */
 	job->cause = CIC_CAUSE_INTERNAL;
 	if (cic_path_format(mirrors, err, "%s/mirrors", job->conf->data) != 0 ||
 	    make_folder(job, "context/.cic", err) != 0 ||

@@ -163,8 +163,6 @@ stage_convert(struct job *job, struct cic_err *err)
 	char tmp[CIC_PATH_MAX];
 	int rc;
 
-	if (job->keep_file || job->build.request.container != CIC_SINGULARITY)
-		return 0;
 	job->cause = CIC_CAUSE_INTERNAL;
 	if (job_temporary(job->conf, &job->build, tmp, err) != 0)
 		return -1;
