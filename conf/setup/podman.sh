@@ -155,7 +155,7 @@ stop() {
     for pause_pid_file in "$dir/tmp/pause.pid" "$run/libpod/tmp/pause.pid"; do
         [ -s "$pause_pid_file" ] || continue
         pause_pid=$(cat "$pause_pid_file")
-        case $(tr '\0' ' ' < "/proc/$pause_pid/cmdline" 2> /dev/null) in
+        case $({ tr '\0' ' ' < "/proc/$pause_pid/cmdline"; } 2> /dev/null || :) in
             catatonit*|podman*) kill "$pause_pid" 2> /dev/null || : ;;
         esac
     done

@@ -1,0 +1,72 @@
+/*
+ * The store's own plumbing over LMDB, and how a build stands in its databases.
+ * For store*.c only; store.h is the store.
+ *
+ * All functions return 0, or -1 with err; inside a transaction the caller
+ * aborts it then.  A missing key is CIC_ENOENT.  Values point into the map and
+ * live until the transaction's next write or its end.
+ */
+#ifndef CIC_STORE_DB_H
+#define CIC_STORE_DB_H
+
+#include <lmdb.h>
+
+#include "store.h"
+
+#define CIC_STORE_SCHEMA	"1"	/* of the databases and their records */
+#define CIC_STORE_RECORD_MAX	65536
+
+enum db { DB_STATUS, DB_BUILDS, DB_QUEUE, DB_ACTIVE, DB_NAMES, DB_OWNERS,
+	DB_IMAGES, DB_META, DB__MAX };
+
+struct cic_store {
+	MDB_env				*env;
+	MDB_dbi				 db[DB__MAX];
+	const struct cic_request_site	*site;
+	char				*folder;
+	bool				 broken;
+};
+
+/* store_db.c: LMDB */
+
+MDB_val cic_db_val(const void *data, size_t len);
+/* An LMDB code as our error; notes when LMDB has given up.  Returns -1.
+ * `store` may be NULL while opening. */
+int cic_db_fail(struct cic_store *store, int rc, const char *what,
+    struct cic_err *err);
+int cic_db_begin(struct cic_store *store, bool write, MDB_txn **txn,
+    struct cic_err *err);
+/* Synced when this returns 0; the transaction is gone either way. */
+int cic_db_commit(struct cic_store *store, MDB_txn *txn, struct cic_err *err);
+int cic_db_put(struct cic_store *store, MDB_txn *txn, enum db db, MDB_val key,
+    MDB_val value, struct cic_err *err);
+int cic_db_get(struct cic_store *store, MDB_txn *txn, enum db db, MDB_val key,
+    MDB_val *value, struct cic_err *err);
+/* A key that is not there is fine. */
+int cic_db_del(struct cic_store *store, MDB_txn *txn, enum db db, MDB_val key,
+    struct cic_err *err);
+
+/* store_record.c: builds */
+
+int cic_db_next_sequence(struct cic_store *store, MDB_txn *txn, uint64_t *seq,
+    struct cic_err *err);
+/* The record and its status body. */
+int cic_db_put_build(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
+/* CIC_EINVAL: there is a record, but it cannot be read. */
+int cic_db_get_build(struct cic_store *store, MDB_txn *txn,
+    const unsigned char id[16], struct cic_build *build, struct cic_err *err);
+int cic_db_put_queue(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
+int cic_db_put_owner(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *owner, struct cic_err *err);
+/* Give the build its names: the plain ones unless they stand for something
+ * else already, then the ones with a suffix. */
+int cic_db_take_names(struct cic_store *store, MDB_txn *txn,
+    struct cic_build *build, struct cic_err *err);
+/* A record nobody can read must not be tried for ever: say err->msg in its
+ * status, which is all that is left of it. */
+int cic_db_bury(struct cic_store *store, MDB_txn *txn,
+    const unsigned char id[16], struct cic_err *err);
+
+#endif

@@ -1,0 +1,151 @@
+/* How a build stands in the databases; see store_db.h. */
+#include "store_db.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "buf.h"
+
+static void
+be64(uint64_t n, unsigned char out[8])
+{
+	int i;
+
+	for (i = 7; i >= 0; i--, n >>= 8)
+		out[i] = (unsigned char)n;
+}
+
+int
+cic_db_next_sequence(struct cic_store *store, MDB_txn *txn, uint64_t *seq,
+    struct cic_err *err)
+{
+	MDB_val found, key = cic_db_val("sequence", 8);
+
+	*seq = 0;
+	if (cic_db_get(store, txn, DB_META, key, &found, err) == 0) {
+		if (found.mv_size != sizeof(*seq))
+			return cic_err_set(err, CIC_EIO,
+			    "store: malformed sequence number");
+		memcpy(seq, found.mv_data, sizeof(*seq));
+	} else if (err->code != CIC_ENOENT)
+		return -1;
+	++*seq;
+	return cic_db_put(store, txn, DB_META, key, cic_db_val(seq, sizeof(*seq)), err);
+}
+
+/* Write the record and its status body. */
+int
+cic_db_put_build(struct cic_store *store, MDB_txn *txn, const struct cic_build *build,
+    struct cic_err *err)
+{
+	struct cic_buf text;
+	unsigned char id[16];
+	int rc = -1;
+
+	cic_buf_init(&text, CIC_STORE_RECORD_MAX);
+	if (!cic_id_parse(build->id, id)) {
+		cic_err_set(err, CIC_EINVAL, "store: malformed build id");
+		goto out;
+	}
+	cic_build_print(&text, build);
+	if (text.failed) {
+		cic_err_set(err, CIC_EIO, "store: record of %s is too large",
+		    build->id);
+		goto out;
+	}
+	if (cic_db_put(store, txn, DB_BUILDS, cic_db_val(id, 16), cic_db_val(text.data, text.len),
+	    err) != 0)
+		goto out;
+	cic_buf_reset(&text);
+	cic_build_print_status(&text, build);
+	rc = cic_db_put(store, txn, DB_STATUS, cic_db_val(id, 16), cic_db_val(text.data, text.len),
+	    err);
+out:
+	cic_buf_release(&text);
+	return rc;
+}
+
+int
+cic_db_get_build(struct cic_store *store, MDB_txn *txn, const unsigned char id[16],
+    struct cic_build *build, struct cic_err *err)
+{
+	MDB_val text;
+
+	if (cic_db_get(store, txn, DB_BUILDS, cic_db_val(id, 16), &text, err) != 0)
+		return -1;
+	return cic_build_parse(text.mv_data, text.mv_size, store->site, build,
+	    err);
+}
+
+int
+cic_db_put_queue(struct cic_store *store, MDB_txn *txn, const struct cic_build *build,
+    struct cic_err *err)
+{
+	unsigned char seq[8], id[16];
+
+	be64(build->seq, seq);
+	cic_id_parse(build->id, id);
+	return cic_db_put(store, txn, DB_QUEUE, cic_db_val(seq, 8), cic_db_val(id, 16), err);
+}
+
+int
+cic_db_put_owner(struct cic_store *store, MDB_txn *txn, const struct cic_build *build,
+    const char *owner, struct cic_err *err)
+{
+	unsigned char key[CIC_OWNER_MAX + 8], id[16];
+	size_t len = strnlen(owner, CIC_OWNER_MAX - 1);
+
+	memcpy(key, owner, len);
+	key[len] = '\0';
+	be64(build->seq, key + len + 1);
+	cic_id_parse(build->id, id);
+	return cic_db_put(store, txn, DB_OWNERS, cic_db_val(key, len + 9), cic_db_val(id, 16), err);
+}
+
+int
+cic_db_take_names(struct cic_store *store, MDB_txn *txn, struct cic_build *build,
+    struct cic_err *err)
+{
+	unsigned char identity[32];
+	MDB_val found;
+	int suffix;
+
+	cic_request_identity(&build->request, identity);
+	for (suffix = 0; suffix < 2; suffix++) {
+		MDB_val key;
+
+		cic_request_names(&build->request, store->site, suffix != 0,
+		    &build->names);
+		key = cic_db_val(build->names.file, strlen(build->names.file));
+		if (cic_db_get(store, txn, DB_NAMES, key, &found, err) != 0) {
+			if (err->code != CIC_ENOENT)
+				return -1;
+			return cic_db_put(store, txn, DB_NAMES, key,
+			    cic_db_val(identity, 32), err);
+		}
+		if (found.mv_size == 32 &&
+		    memcmp(found.mv_data, identity, 32) == 0)
+			return 0;
+	}
+	return cic_err_set(err, CIC_EIO, "store: the name %s is taken",
+	    build->names.file);
+}
+
+int
+cic_db_bury(struct cic_store *store, MDB_txn *txn, const unsigned char id[16],
+    struct cic_err *err)
+{
+	struct cic_build tomb = { .state = CIC_FAILED,
+	    .cause = CIC_CAUSE_REQUEST };
+	struct cic_buf body;
+	int rc;
+
+	snprintf(tomb.message, sizeof(tomb.message), "%.900s; ask again",
+	    err->msg);
+	cic_buf_init(&body, CIC_STORE_RECORD_MAX);
+	cic_build_print_status(&body, &tomb);
+	rc = cic_db_put(store, txn, DB_STATUS, cic_db_val(id, 16), cic_db_val(body.data, body.len),
+	    err);
+	cic_buf_release(&body);
+	return rc;
+}
