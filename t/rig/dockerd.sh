@@ -90,6 +90,20 @@ our_processes() {
     done | grep -vx "$$" || :
 }
 
+# descendants PID - every process below it
+descendants() {
+    { cat /proc/[0-9]*/status 2> /dev/null || :; } | awk -v top="$1" '
+        $1 == "Pid:" { pid = $2 }
+        $1 == "PPid:" { parent[pid] = $2 }
+        END {
+            below[top] = 1
+            do {
+                found = 0
+                for (p in parent) if (!(p in below) && (parent[p] in below)) { below[p] = 1; found = 1; print p }
+            } while (found)
+        }'
+}
+
 # wait_gone PID SECONDS
 wait_gone() {
     gone_deadline=$(($(date +%s) + $2))
@@ -108,19 +122,22 @@ stop() {
         kill "$running"
         wait_gone "$running" "$STOP_SECONDS" || kill -9 "$running" || :
     fi
-    # What a killed engine left behind.
-    for left in $(our_processes); do
-        if daemon_child "$left"; then kill -9 "$left" 2> /dev/null || :; wait_gone "$left" 5 || :; fi
+    # What a killed engine left behind: its helpers, and the containers that are their children.
+    left_behind=
+    for helper in $(our_processes); do
+        if engine_program "$helper"; then left_behind="$left_behind $helper $(descendants "$helper")"; fi
     done
-    # Mounts too: of the engine's own folders only.
-    awk -v a="$dir/data/" -v b="$short/exec/" 'index($5, a) == 1 || index($5, b) == 1 { print $5 }' \
+    for left in $left_behind; do kill -9 "$left" 2> /dev/null || :; done
+    for left in $left_behind; do wait_gone "$left" 5 || :; done
+    # Mounts too: of the engine's own folders only. The data folder itself is one (mounted onto itself).
+    awk -v a="$dir/data/" -v b="$short/exec/" 'index($5 "/", a) == 1 || index($5 "/", b) == 1 { print $5 }' \
         /proc/self/mountinfo | sort -r | while read -r mounted; do umount "$mounted" 2> /dev/null || :; done
     rm -f "$dir/docker.pid" "$short/docker.sock"
     if [ "$short" != "$dir" ]; then rm -rf "$short"; else rm -rf "$dir/exec"; fi
 }
 
 # Only the engine's own programs: an editor or a grep may name the same folder.
-daemon_child() {
+engine_program() {
     case $(cat "/proc/$1/comm" 2> /dev/null) in dockerd|containerd*|runc*|docker-proxy|docker-init) return 0 ;; esac
     return 1
 }
