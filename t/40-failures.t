@@ -3,8 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 REGISTRY=$top/t/data/registry
 rig podman
-MORE_LIMITS='  stall_timeout: 6
-  build_timeout: 60'
 config podman builtin
 start
 
@@ -30,18 +28,31 @@ ends_with FAILED '*apt*Unable to locate package no-such-package-anywhere*' "a pa
 ends_with FAILED '*post_inst.sh failed*licence server does not answer*' "a post_inst.sh that fails: its last words" cases bad_post
 is "$(find "$T/images" -type f -name '*bad*' -o -name '.*' -type f)" "" "no file of a failed build is left"
 
-id=$(submit cases slow)
-ok "a step that prints nothing is ended" test "$(state_at_end "$id")" = FAILED
-like "$(status_of "$id" | field message)" '*printed nothing for 6 s*' "and the message says so"
-slow_is_gone() { ! ps -eo args | grep -q '^sleep 611\.5'; }
-ok "with all its processes" wait_for 10 slow_is_gone
-
 # versions
 ends_with FINISHED '' "a tag" cases ok ',"version":"v1"'
 is "$(status_of "$id" | field filename)" cases_ok_x86_64_nompi_nogpu_v_v1.sif "the version is in the name"
 commit=$(git --git-dir "$T/git/registry.git" rev-parse main)
 ends_with FINISHED '' "a commit" cases ok ",\"version\":\"$commit\""
 ends_with FINISHED '*in the engine*' "a docker image only: where it is" cases ok ',"machine":{"architecture":"zen2","container_engine":"docker"}'
+
+# limits
+stop
+MORE_LIMITS='  stall_timeout: 6'
+config podman builtin
+start
+id=$(submit cases slow)
+ok "a step that prints nothing is ended" test "$(state_at_end "$id")" = FAILED
+like "$(status_of "$id" | field message)" '*printed nothing for 6 s*' "and the message says so"
+slow_is_gone() { ! ps -eo args | grep -q '^sleep 611\.5'; }
+ok "with all its processes" wait_for 10 slow_is_gone
+stop
+MORE_LIMITS='  build_timeout: 8'
+config podman builtin
+start
+id=$(submit cases slow)
+ok "a build that takes too long is ended" test "$(state_at_end "$id")" = FAILED
+like "$(status_of "$id" | field message)" '*took longer than*' "and the message says so"
+MORE_LIMITS=''
 
 # docker's log looks different
 stop

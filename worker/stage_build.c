@@ -47,7 +47,7 @@ stage_build(struct job *job, struct cic_err *err)
 	    .tag = job->build.names.image, .iidfile = iidfile,
 	    .timeout = job_seconds_left(job),
 	    .stall = (unsigned)job->conf->stall_timeout };
-	struct options options;
+	struct options options = { .word = { NULL } };
 	enum cic_cause cause;
 	off_t start;
 

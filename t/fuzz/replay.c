@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static int
 replay(const char *folder, const char *name)
 {
-	char path[4096];
+	char path[4096 + 256];
 	uint8_t *data;
 	size_t len;
 	FILE *f;
