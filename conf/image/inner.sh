@@ -8,6 +8,8 @@
 # The line "cic: step NAME" tells the service how far the build came; the last
 # one before a failure names what failed.
 set -eu
+# one stream: engines read two side by side and mix up what came first
+exec 2>&1
 
 here=$(dirname "$0")
 
