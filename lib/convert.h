@@ -10,7 +10,8 @@
  *
  * The file is written once, in place: no temporary copy of the image, no data
  * on disk but the result.  In memory are the names and attributes of all
- * entries and a few dozen blocks (limits in tree.h and sqfs.h).
+ * entries and a few dozen blocks: 16 MiB for an ordinary image, 320 MiB for one
+ * of a million files (measured; limits in tree.h and sqfs.h).
  *
  * The same stream and the same configuration give the same bytes, on any
  * machine and with any number of threads.  Nothing of the time of day, the
