@@ -54,6 +54,17 @@ hold() {
     esac
 }
 
+# ended_alone - a build, $id, whose cic-build ended while no worker was there
+ended_alone() {
+    clean_slate
+    touch "$T/hold.convert"
+    id=$(submit cases ok "$force")
+    wait_for 60 has_state "$id" CONVERTING
+    kill_worker
+    rm -f "$T/hold.convert"
+    wait_for 60 journal_ended "$id"
+}
+
 # A first build makes mirrors and warms the layers.
 id=$(submit cases ok)
 is "$(state_at_end "$id")" FINISHED "a build without accidents"
@@ -80,13 +91,8 @@ for state in STARTED BUILDING CONVERTING; do
 done
 
 # the worker is away while cic-build ends
-clean_slate
-touch "$T/hold.convert"
-id=$(submit cases ok "$force")
-wait_for 60 has_state "$id" CONVERTING
-kill_worker
-rm -f "$T/hold.convert"
-ok "no worker: cic-build ends alone" wait_for 60 journal_ended "$id"
+ended_alone
+ok "no worker: cic-build ends alone" journal_ended "$id"
 is "$(state_of "$id")" CONVERTING "no worker: the build is not called finished"
 api GET "/images/download/$file"
 is "$code" 404 "no worker: nothing is published"
@@ -95,26 +101,14 @@ is "$(state_at_end "$id") $(builds)" "FINISHED 1" "the next worker publishes wha
 whole "published later"
 
 # killed between rename and transaction
-clean_slate
-touch "$T/hold.convert"
-id=$(submit cases ok "$force")
-wait_for 60 has_state "$id" CONVERTING
-kill_worker
-rm -f "$T/hold.convert"
-wait_for 60 journal_ended "$id"
+ended_alone
 mv "$(tmp_of "$id")" "$T/images/$file"
 restart_worker
 is "$(state_at_end "$id") $(builds)" "FINISHED 1" "killed after the rename: the next worker finishes"
 whole "killed after the rename"
 
 # what is to be published is damaged
-clean_slate
-touch "$T/hold.convert"
-id=$(submit cases ok "$force")
-wait_for 60 has_state "$id" CONVERTING
-kill_worker
-rm -f "$T/hold.convert"
-wait_for 60 journal_ended "$id"
+ended_alone
 truncate -s -4096 "$(tmp_of "$id")"
 restart_worker
 is "$(state_at_end "$id")" FAILED "a file that is shorter than it was: FAILED"
