@@ -9,6 +9,7 @@
 #define MAX_DEPTH	64
 #define MAX_NODES	100000
 #define MAX_KEYS	4096	/* of one mapping; bounds the duplicate check */
+#define MAX_ANCHORS	1000	/* libyaml compares each with all before it */
 
 struct copy {
 	yaml_document_t	*doc;
@@ -179,6 +180,75 @@ parser_error(const yaml_parser_t *parser, struct cic_err *err)
 		    parser->problem_mark.column + 1, problem);
 }
 
+/* What an event adds to the levels that are open: 1, 0 or -1. */
+static int
+level_of(const yaml_event_t *event)
+{
+	switch (event->type) {
+	case YAML_SEQUENCE_START_EVENT:
+	case YAML_MAPPING_START_EVENT:
+		return 1;
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		return -1;
+	default:
+		return 0;
+	}
+}
+
+static bool
+has_anchor(const yaml_event_t *event)
+{
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		return event->data.scalar.anchor != NULL;
+	case YAML_SEQUENCE_START_EVENT:
+		return event->data.sequence_start.anchor != NULL;
+	case YAML_MAPPING_START_EVENT:
+		return event->data.mapping_start.anchor != NULL;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Look at the events alone first: a document is only composed when it is
+ * small in every way that libyaml's time grows with the square of.  (200,000
+ * opening brackets took it a minute.)
+ */
+static int
+check_size(const char *text, size_t len, struct cic_err *err)
+{
+	int level = 0, anchors = 0, rc = 0;
+	yaml_parser_t parser;
+	yaml_event_t event;
+	bool end = false;
+
+	if (!yaml_parser_initialize(&parser))
+		return cic_err_set(err, CIC_EIO, "parse YAML: out of memory");
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	while (rc == 0 && !end) {
+		if (!yaml_parser_parse(&parser, &event)) {
+			parser_error(&parser, err);
+			rc = -1;
+			break;
+		}
+		level += level_of(&event);
+		anchors += has_anchor(&event);
+		end = event.type == YAML_STREAM_END_EVENT;
+		if (level > MAX_DEPTH || anchors > MAX_ANCHORS)
+			rc = cic_err_set(err, CIC_EINVAL,
+			    "line %zu column %zu: %s",
+			    event.start_mark.line + 1,
+			    event.start_mark.column + 1, level > MAX_DEPTH ?
+			    "nested more than 64 levels deep" :
+			    "more than 1000 anchors");
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return rc;
+}
+
 struct cic_yaml *
 cic_yaml_parse(const char *text, size_t len, struct cic_err *err)
 {
@@ -186,6 +256,8 @@ cic_yaml_parse(const char *text, size_t len, struct cic_err *err)
 	yaml_document_t doc, more;
 	yaml_parser_t parser;
 
+	if (check_size(text, len, err) != 0)
+		return NULL;
 	if (!yaml_parser_initialize(&parser)) {
 		cic_err_set(err, CIC_EIO, "parse YAML: out of memory");
 		return NULL;

@@ -3,8 +3,8 @@
  *
  * One document, mappings with plain scalar keys, sequences, scalars.  Aliases
  * are resolved by copying no data and are refused when they would nest into
- * themselves; at most 100,000 nodes and 64 levels, so that an alias bomb or a
- * tower of brackets ends in an error.  A key that stands twice is an error.
+ * themselves; at most 100,000 nodes, 1,000 anchors and 64 levels, so that an
+ * alias bomb or a tower of brackets ends in an error.  A key that stands twice is an error.
  */
 #ifndef CIC_YAML_H
 #define CIC_YAML_H
