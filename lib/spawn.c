@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -104,6 +105,8 @@ become(const struct cic_spawn *spawn, int stdout_fd, int report, pid_t parent)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	/* LMDB's files and cic-build's lock are without close-on-exec */
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	make_environment(spawn->env, env);
 	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&

@@ -1,10 +1,10 @@
 /*
  * Run a program to its end: an argument vector, never a shell.
  *
- * The child gets its own process group, /dev/null as standard input, only
- * descriptors 0 to 2 and those without close-on-exec, default signals, and an
- * environment made of a fixed list of variables (below) plus what the caller
- * adds; nothing else of ours.  It is killed when its parent dies.
+ * The child gets its own process group, /dev/null as standard input, the
+ * descriptors 0 to 2 and no other, default signals, and an environment made of
+ * a fixed list of variables (below) plus what the caller adds; nothing else of
+ * ours.  It is killed when its parent dies.
  *
  * Variables passed on: PATH HOME USER LOGNAME TMPDIR XDG_RUNTIME_DIR
  * SSH_AUTH_SOCK, proxies, and those that begin with DOCKER_, BUILDX_,

@@ -121,6 +121,8 @@ touch "$T/hold.build"
 id=$(submit cases ok "$force")
 wait_for 60 has_state "$id" BUILDING
 wait_for 60 test "$(builds)" -ge 1
+# shellcheck disable=SC2010
+is "$(ls -l "/proc/$(build_pid "$id")/fd" | grep -c 'data\.mdb')" 0 "cic-build does not hold the store open"
 kill -KILL "$(build_pid "$id")"
 second_start() { [ "$(builds)" -ge 2 ]; }
 ok "cic-build killed: it is started again" wait_for 60 second_start

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <linux/close_range.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,8 +162,6 @@ main(int argc, char **argv)
 	int opt, rc = 1;
 
 	cic_log_open("cic-build");
-	/* The lock we inherited must end with us, not with what we start. */
-	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	while ((opt = getopt_long(argc, argv, "c:b:Vh", options, NULL)) != -1)
 		switch (opt) {
 		case 'c':

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,8 @@ become_build(const struct worker *worker, const struct run *run, int lock,
 	/* by this sweep.c finds what a dead cic-build left behind */
 	snprintf(marker, sizeof(marker), "CIC_BUILD=%s", run->id);
 	putenv(marker);
+	/* LMDB's files, say, are none of its business */
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (dup2(worker->null_fd, STDIN_FILENO) >= 0 &&
 	    dup2(run->journal_fd, STDOUT_FILENO) >= 0 &&
 	    dup2(log, STDERR_FILENO) >= 0 && fcntl(lock, F_SETFD, 0) == 0)
