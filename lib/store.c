@@ -170,6 +170,9 @@ write_change(struct cic_store *store, MDB_txn *txn, struct cic_build *build,
 		return -1;
 	if (!cic_state_is_end(build->state))
 		return 0;
+	/* it may have ended while it waited */
+	if (cic_db_del_queue(store, txn, build, err) != 0)
+		return -1;
 	cic_request_key(&build->request, key);
 	return cic_db_del(store, txn, DB_ACTIVE, cic_db_val(key, 32), err);
 }

@@ -58,6 +58,9 @@ int cic_db_get_build(struct cic_store *store, MDB_txn *txn,
     const unsigned char id[16], struct cic_build *build, struct cic_err *err);
 int cic_db_put_queue(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, struct cic_err *err);
+/* Not in the queue: fine. */
+int cic_db_del_queue(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
 int cic_db_put_owner(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, const char *owner, struct cic_err *err);
 /* Give the build its names: the plain ones unless they stand for something

@@ -89,6 +89,16 @@ cic_db_put_queue(struct cic_store *store, MDB_txn *txn, const struct cic_build *
 }
 
 int
+cic_db_del_queue(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err)
+{
+	unsigned char seq[8];
+
+	be64(build->seq, seq);
+	return cic_db_del(store, txn, DB_QUEUE, cic_db_val(seq, 8), err);
+}
+
+int
 cic_db_put_owner(struct cic_store *store, MDB_txn *txn, const struct cic_build *build,
     const char *owner, struct cic_err *err)
 {
