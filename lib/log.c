@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "json_strict.h"
+
 #define LINE_MAX_BYTES 4096
 
 static const char *program_name = "cic";
@@ -18,22 +20,35 @@ cic_log_open(const char *program)
 	program_name = program;
 }
 
-/* Copy src to dst with control bytes escaped; dst has room for 4 x strlen + 1. */
+/* Bytes of the character at `p` that may stand in a line as they are: 0 for a
+ * control character, U+0080 to U+009F among them, and for invalid UTF-8. */
+static size_t
+harmless(const unsigned char *p)
+{
+	if (p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0))
+		return 0;
+	return cic_utf8_length(p, strlen((const char *)p));
+}
+
+/* Copy src to dst, the rest escaped; dst has room for 4 x strlen + 1. */
 static void
 escape(char *dst, const char *src)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	for (; *src != '\0'; src++) {
+	while (*src != '\0') {
 		unsigned char c = (unsigned char)*src;
+		size_t n = harmless((const unsigned char *)src);
 
-		if (c < 0x20 || c == 0x7f) {
+		if (n == 0) {
 			*dst++ = '\\';
 			*dst++ = 'x';
 			*dst++ = hex[c >> 4];
 			*dst++ = hex[c & 15];
-		} else
-			*dst++ = (char)c;
+			src++;
+		}
+		for (; n > 0; n--)
+			*dst++ = *src++;
 	}
 	*dst = '\0';
 }
