@@ -173,7 +173,9 @@ parse_texts(const struct cic_json *json, struct cic_build *build,
 
 	for (i = 0; i < TEXT_FIELDS; i++) {
 		text = cic_json_get_string(json, text_fields[i].name);
-		if (text == NULL || strlen(text) >= text_fields[i].size)
+		/* a message cut within a character has grown by U+FFFD */
+		if (text == NULL || (strlen(text) >= text_fields[i].size &&
+		    strcmp(text_fields[i].name, "message") != 0))
 			return cic_err_set(err, CIC_EINVAL,
 			    "build record: %s is missing or too long",
 			    text_fields[i].name);

@@ -139,10 +139,12 @@ parse_line(const char *text, size_t len, struct journal_line *out)
 		value = cic_json_get_string(json, text_fields[i].name);
 		if (value == NULL)
 			continue;
-		ok = strlen(value) < text_fields[i].size;
+		/* a message cut within a character has grown by U+FFFD */
+		ok = strlen(value) < text_fields[i].size ||
+		    strcmp(text_fields[i].name, "message") == 0;
 		if (ok)
-			memcpy((char *)out + text_fields[i].offset, value,
-			    strlen(value) + 1);
+			snprintf((char *)out + text_fields[i].offset,
+			    text_fields[i].size, "%s", value);
 	}
 	out->keep = cic_json_bool(cic_json_get(json, "keep"));
 	out->size = (uint64_t)cic_json_int(cic_json_get(json, "size"), 0);
