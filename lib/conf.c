@@ -22,6 +22,7 @@ enum value_type {
 	URL_PATH,	/* of the service: "/a/b", or "" for the root */
 	REPOSITORY,	/* git URL or folder */
 	IMAGE_PREFIX,	/* begins a Docker image name */
+	PLATFORM,	/* one that arch.h knows */
 	NUMBER,
 	CHOICE,
 	LIST,
@@ -50,7 +51,7 @@ static const struct key {
 	    AT(software_repository), NULL, 0, 0, NULL },
 	{ "registry", "images_prefix", IMAGE_PREFIX, AT(images_prefix), "", 0, 0, NULL },
 	{ "build", "base_image", WORD, AT(base_image), NULL, 0, 0, NULL },
-	{ "build", "platform", WORD, AT(platform), "linux/amd64", 0, 0, NULL },
+	{ "build", "platform", PLATFORM, AT(platform), "linux/amd64", 0, 0, NULL },
 	{ "build", "engine", CHOICE, AT(engine), "docker", 0, 0, engines },
 	{ "build", "engine_command", WORD, AT(engine_command), "", 0, 0, NULL },
 	{ "build", "engine_args", LIST, AT(engine_args), "", 0, 0, NULL },
@@ -94,11 +95,21 @@ fault(struct load *load, unsigned line, const struct key *key,
 	    key->group, key->name, what);
 }
 
+/* Control characters, C1 and Unicode's line ends among them: YAML and logs
+ * cannot show them as they are.  The text is valid UTF-8: it comes from YAML. */
 static bool
 has_control_byte(const char *text)
 {
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+	static const char *const lines[] = { "\xe2\x80\xa8", "\xe2\x80\xa9",
+	    "\xef\xbb\xbf", "\xef\xbf\xbe", "\xef\xbf\xbf" };
+	const unsigned char *p = (const unsigned char *)text;
+	size_t i;
+
+	for (; *p != '\0'; p++)
+		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
+			return true;
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (strstr(text, lines[i]) != NULL)
 			return true;
 	return false;
 }
@@ -140,6 +151,52 @@ repository_fault(const char *url)
 	return NULL;
 }
 
+/* A run of [a-z0-9], then a separator that Docker takes and another run …
+ * With `open`, it may end in a separator: more of the name will follow. */
+static bool
+is_name_part(const char *text, size_t len, bool open)
+{
+	const char *end = text + len;
+	size_t run, sep;
+
+	while (text < end) {
+		run = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789");
+		text += run;
+		if (run == 0 || text >= end)
+			return run > 0;
+		sep = strspn(text, "-");
+		if (sep == 0 && *text != '.' && *text != '_')
+			return false;
+		if (sep == 0)
+			sep = strncmp(text, "__", 2) == 0 ? 2 : 1;
+		text += sep;
+	}
+	return open;
+}
+
+/* host[:port]/part/…, or the beginning of a name */
+static bool
+is_image_prefix(const char *text)
+{
+	const char *slash, *part = text;
+	size_t len, port;
+
+	for (; (slash = strchr(part, '/')) != NULL; part = slash + 1) {
+		len = (size_t)(slash - part);
+		port = strcspn(part, ":/");
+		if (part == text && port < len) {
+			if (port + 1 == len || strspn(part + port + 1,
+			    "0123456789") != len - port - 1)
+				return false;
+			len = port;
+		}
+		if (!is_name_part(part, len, false))
+			return false;
+	}
+	return *part == '\0' || (strchr("-_", part[strlen(part) - 1]) != NULL &&
+	    is_name_part(part, strlen(part), true));
+}
+
 static const char *
 text_fault(const struct key *key, const char *text)
 {
@@ -167,11 +224,10 @@ text_fault(const struct key *key, const char *text)
 	case REPOSITORY:
 		return repository_fault(text);
 	case IMAGE_PREFIX:
-		return strspn(text, "/:._-abcdefghijklmnopqrstuvwxyz0123456789")
-		    != len || len > 200 || (len > 0 && (text[0] < '0' ||
-		    strchr("/-_", text[len - 1]) == NULL)) ?
+		/* a name has at most 255 bytes, 129 of them ours (names.c) */
+		return len > 120 || !is_image_prefix(text) ?
 		    "must be like registry.example.org/group/: lower-case "
-		    "letters, digits and ./:_-, at most 200" : NULL;
+		    "letters, digits and ./:_-, at most 120" : NULL;
 	default:
 		return NULL;
 	}
@@ -183,7 +239,11 @@ set_text(struct load *load, const struct key *key, unsigned line,
 {
 	char **field = (char **)((char *)load->conf + key->offset);
 	const char *what = text_fault(key, text);
+	struct cic_err err;
 
+	if (what == NULL && key->type == PLATFORM &&
+	    cic_arch_check_platform(text, &err) != 0)
+		what = strstr(err.msg, "unknown");
 	if (what != NULL) {
 		fault(load, line, key, what);
 		return;
@@ -203,7 +263,8 @@ set_number(struct load *load, const struct key *key, unsigned line,
 
 	errno = 0;
 	value = strtol(text, &end, 10);
-	if (text[0] == '\0' || *end != '\0' || errno != 0 ||
+	if (strspn(text, "-0123456789") != strlen(text) || text[0] == '\0' ||
+	    *end != '\0' || errno != 0 ||
 	    value < key->min || value > key->max) {
 		snprintf(range, sizeof(range),
 		    "must be a whole number, %ld to %ld", key->min, key->max);
@@ -282,6 +343,10 @@ set_key(struct load *load, const struct key *key, const struct cic_yaml *node)
 	}
 	if (node->type != CIC_YAML_SCALAR)
 		fault(load, node->line, key, "must be a single value");
+	else if (cic_yaml_is_null(node) && key->fallback != NULL)
+		;	/* left blank: its default */
+	else if (cic_yaml_is_null(node))
+		fault(load, node->line, key, "is empty");
 	else
 		set_scalar(load, key, node->line, node->text);
 }
@@ -338,11 +403,10 @@ set_defaults(struct load *load)
 			set_scalar(load, &keys[i], 0, keys[i].fallback);
 }
 
-/* What must hold between the values, and what was never given. */
+/* What was never given. */
 static void
-check_whole(struct load *load, const struct cic_yaml *root)
+check_given(struct load *load, const struct cic_yaml *root)
 {
-	struct cic_err err;
 	size_t i;
 
 	for (i = 0; i < KEYS; i++)
@@ -350,9 +414,6 @@ check_whole(struct load *load, const struct cic_yaml *root)
 		    keys[i].group), keys[i].name) == NULL)
 			cic_buf_printf(load->faults, "%s: %s.%s is missing\n",
 			    load->path, keys[i].group, keys[i].name);
-	if (cic_arch_check_platform(load->conf->platform, &err) != 0)
-		cic_buf_printf(load->faults, "%s: build.platform: %s\n",
-		    load->path, err.msg);
 }
 
 struct cic_conf *
@@ -378,11 +439,13 @@ cic_conf_load(const char *path, struct cic_buf *faults)
 		goto out;
 	}
 	set_defaults(&load);
-	if (root->type != CIC_YAML_MAPPING)
+	if (root->type != CIC_YAML_MAPPING) {
 		cic_buf_printf(faults, "%s: holds no keys\n", path);
+		goto out;
+	}
 	for (group = root->first; group != NULL; group = group->next)
 		load_group(&load, group);
-	check_whole(&load, root);
+	check_given(&load, root);
 out:
 	cic_yaml_free(root);
 	cic_buf_release(&text);
@@ -415,6 +478,19 @@ cic_conf_free(struct cic_conf *conf)
 	free(conf);
 }
 
+/* Double-quoted YAML; control characters are not there (text_fault). */
+static void
+print_text(const char *text, FILE *out)
+{
+	fputc('"', out);
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
 static void
 print_value(const struct cic_conf *conf, const struct key *key, FILE *out)
 {
@@ -431,13 +507,14 @@ print_value(const struct cic_conf *conf, const struct key *key, FILE *out)
 		break;
 	case LIST:
 		fputc('[', out);
-		for (n = 0; n < list->count; n++)
-			fprintf(out, "%s\"%s\"", n > 0 ? ", " : "",
-			    list->item[n]);
+		for (n = 0; n < list->count; n++) {
+			fputs(n > 0 ? ", " : "", out);
+			print_text(list->item[n], out);
+		}
 		fputc(']', out);
 		break;
 	default:
-		fprintf(out, "\"%s\"", *(char *const *)field);
+		print_text(*(char *const *)field, out);
 	}
 }
 
