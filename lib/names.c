@@ -83,7 +83,8 @@ cut(char *text, size_t max)
 	if (strlen(text) <= max)
 		return false;
 	text[max] = '\0';
-	while (max > 0 && is_separator(text[max - 1]))
+	/* the first byte stays: a tag may be nothing but `_` */
+	while (max > 1 && is_separator(text[max - 1]))
 		text[--max] = '\0';
 	return true;
 }
