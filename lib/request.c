@@ -33,6 +33,11 @@ static const struct grammar spec_grammar = {
 	"one Spack spec: letters, digits and ._@+~=:,%^/ -, the first a letter",
 };
 
+static const char *const request_keys[] = { "machine", "workflow", "step_id",
+	"version", "force", "push", "path", NULL };
+static const char *const machine_keys[] = { "platform", "architecture",
+	"container_engine", "mpi", "gpu", NULL };
+
 static int
 wrong_type(const char *field, const char *wanted, const struct cic_json *value,
     struct cic_err *err)
@@ -158,6 +163,25 @@ read_container(const struct cic_json *machine, enum cic_container *out,
 	return 0;
 }
 
+/* "Version" is not `version`, yet its sender meant it: ignoring it would build
+ * something else. */
+static int
+check_case(const struct cic_json *object, const char *prefix,
+    const char *const *known, struct cic_err *err)
+{
+	const struct cic_json *member = cic_json_first(object);
+	size_t i;
+
+	for (; member != NULL; member = cic_json_next(member))
+		for (i = 0; known[i] != NULL; i++)
+			if (strcasecmp(cic_json_key(member), known[i]) == 0 &&
+			    strcmp(cic_json_key(member), known[i]) != 0)
+				return cic_err_set(err, CIC_EINVAL,
+				    "%s%s: the key is written %s", prefix,
+				    cic_json_key(member), known[i]);
+	return 0;
+}
+
 static int
 read_machine(const struct cic_json *machine,
     const struct cic_request_site *site, struct cic_request *r,
@@ -165,7 +189,8 @@ read_machine(const struct cic_json *machine,
 {
 	if (machine == NULL || cic_json_type(machine) != CIC_JSON_OBJECT)
 		return wrong_type("machine", "an object", machine, err);
-	if (read_string(machine, "platform", "machine.platform", &word_grammar,
+	if (check_case(machine, "machine.", machine_keys, err) != 0 ||
+	    read_string(machine, "platform", "machine.platform", &word_grammar,
 	    site->default_platform, r->platform, sizeof(r->platform), err) != 0 ||
 	    cic_arch_check_platform(r->platform, err) != 0 ||
 	    read_string(machine, "architecture", "machine.architecture",
@@ -196,7 +221,8 @@ read_request(const struct cic_json *json, const struct cic_request_site *site,
 		return cic_err_set(err, CIC_EINVAL,
 		    "the body must be a JSON object, not %s",
 		    cic_json_type_name(json));
-	if (read_machine(cic_json_get(json, "machine"), site, r, err) != 0 ||
+	if (check_case(json, "", request_keys, err) != 0 ||
+	    read_machine(cic_json_get(json, "machine"), site, r, err) != 0 ||
 	    read_string(json, "workflow", "workflow", &name_grammar, NULL,
 	    r->workflow, sizeof(r->workflow), err) != 0 ||
 	    read_string(json, "step_id", "step_id", &name_grammar, NULL,
