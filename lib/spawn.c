@@ -220,9 +220,9 @@ size_of(int fd)
 static const char *
 limit_hit(const struct cic_spawn *spawn, int64_t started, int64_t grown)
 {
-	if (spawn->timeout > 0 && seconds() - started >= spawn->timeout)
+	if (spawn->timeout > 0 && seconds() - started > spawn->timeout)
 		return "took longer than";
-	if (spawn->stall > 0 && seconds() - grown >= spawn->stall)
+	if (spawn->stall > 0 && seconds() - grown > spawn->stall)
 		return "printed nothing for";
 	return NULL;
 }
@@ -271,7 +271,7 @@ collect(const struct cic_spawn *spawn, int fd, struct cic_err *err)
 
 	for (;;) {
 		if (spawn->timeout > 0 &&
-		    seconds() - started >= spawn->timeout)
+		    seconds() - started > spawn->timeout)
 			return cic_err_set(err, CIC_EAGAIN,
 			    "%s took longer than %u s and was ended",
 			    spawn->argv->arg[0], spawn->timeout);

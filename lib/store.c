@@ -68,6 +68,8 @@ claim_in(struct cic_store *store, MDB_txn *txn, MDB_cursor *queue,
 			    "store: malformed entry in queue");
 		memcpy(id, found.mv_data, 16);
 		if (cic_db_get_build(store, txn, id, build, err) != 0) {
+			if (err->code != CIC_EINVAL && err->code != CIC_ENOENT)
+				return -1;
 			if (cic_db_bury(store, txn, id, err) != 0 ||
 			    (rc = mdb_cursor_del(queue, 0)) != 0)
 				return -1;
@@ -217,9 +219,14 @@ cic_store_change(struct cic_store *store, const struct cic_change *change,
 	return cic_db_commit(store, txn, err);
 }
 
-/* Ids of the builds in flight, from `active`: 16 bytes each, appended. */
+/* An entry of `active`: a request's key, the id of its build. */
+#define ACTIVE_KEY	32
+#define ACTIVE_ENTRY	(ACTIVE_KEY + 16)
+
+/* All of `active`, ACTIVE_ENTRY bytes each, appended. */
 static int
-active_ids(struct cic_store *store, struct cic_buf *ids, struct cic_err *err)
+active_entries(struct cic_store *store, struct cic_buf *entries,
+    struct cic_err *err)
 {
 	MDB_cursor *cursor;
 	MDB_val key, found;
@@ -232,8 +239,10 @@ active_ids(struct cic_store *store, struct cic_buf *ids, struct cic_err *err)
 	if (rc == 0) {
 		while ((rc = mdb_cursor_get(cursor, &key, &found,
 		    MDB_NEXT)) == 0)
-			if (found.mv_size == 16)
-				cic_buf_add(ids, found.mv_data, 16);
+			if (key.mv_size == ACTIVE_KEY && found.mv_size == 16) {
+				cic_buf_add(entries, key.mv_data, ACTIVE_KEY);
+				cic_buf_add(entries, found.mv_data, 16);
+			}
 		mdb_cursor_close(cursor);
 	}
 	mdb_txn_abort(txn);
@@ -242,15 +251,17 @@ active_ids(struct cic_store *store, struct cic_buf *ids, struct cic_err *err)
 
 /* An unreadable record in flight: bury it, so that its status is true. */
 static void
-bury_active(struct cic_store *store, const char *id, struct cic_err *err)
+bury_active(struct cic_store *store, const unsigned char entry[ACTIVE_ENTRY],
+    struct cic_err *err)
 {
-	unsigned char raw[16];
 	MDB_txn *txn;
+	struct cic_err why = *err;
 
-	cic_id_parse(id, raw);
 	if (cic_db_begin(store, true, &txn, err) != 0)
 		return;
-	if (cic_db_bury(store, txn, raw, err) == 0)
+	if (cic_db_bury(store, txn, entry + ACTIVE_KEY, &why) == 0 &&
+	    cic_db_del(store, txn, DB_ACTIVE, cic_db_val(entry, ACTIVE_KEY),
+	    err) == 0)
 		cic_db_commit(store, txn, err);
 	else
 		mdb_txn_abort(txn);
@@ -261,19 +272,22 @@ cic_store_each_running(struct cic_store *store,
     void (*visit)(const struct cic_build *build, void *arg), void *arg,
     struct cic_err *err)
 {
+	const unsigned char *entry;
+	struct cic_buf entries;
 	struct cic_build build;
 	char id[CIC_ID_TEXT];
-	struct cic_buf ids;
 	size_t at;
 	int rc;
 
-	cic_buf_init(&ids, SIZE_MAX / 2);
-	rc = active_ids(store, &ids, err);
-	for (at = 0; rc == 0 && at + 16 <= ids.len; at += 16) {
-		cic_id_format((const unsigned char *)ids.data + at, id);
+	cic_buf_init(&entries, SIZE_MAX / 2);
+	rc = active_entries(store, &entries, err);
+	for (at = 0; rc == 0 && at + ACTIVE_ENTRY <= entries.len;
+	    at += ACTIVE_ENTRY) {
+		entry = (const unsigned char *)entries.data + at;
+		cic_id_format(entry + ACTIVE_KEY, id);
 		if (cic_store_get(store, id, &build, err) != 0) {
 			if (err->code == CIC_EINVAL)
-				bury_active(store, id, err);
+				bury_active(store, entry, err);
 			continue;
 		}
 		if (build.state != CIC_PENDING &&
@@ -281,7 +295,7 @@ cic_store_each_running(struct cic_store *store,
 			visit(&build, arg);
 		cic_build_release(&build);
 	}
-	cic_buf_release(&ids);
+	cic_buf_release(&entries);
 	return rc;
 }
 
