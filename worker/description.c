@@ -23,7 +23,7 @@ fail(const struct cic_yaml *node, const char *what, const char *value,
 }
 
 /* A package as `apt-get install` takes it: name[:arch][=version|/release].
- * A name that ends in '-' would remove the package. */
+ * One that ends in '-' would remove the package, be it behind the version. */
 static bool
 is_package(const char *text)
 {
@@ -31,21 +31,26 @@ is_package(const char *text)
 	    "0123456789";
 	size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
 	const char *rest = text + name;
+	size_t len;
 
 	if (name < 2 || name > 128 || strchr(lower_digits, text[0]) == NULL ||
 	    text[name - 1] == '-')
 		return false;
-	if (*rest == ':')
-		rest += 1 + strspn(rest + 1, lower_digits);
+	if (*rest == ':') {
+		len = strspn(rest + 1, lower_digits);
+		if (len == 0)
+			return false;
+		rest += 1 + len;
+	}
 	if (*rest == '=' || *rest == '/') {
-		size_t len = strspn(rest + 1, "abcdefghijklmnopqrstuvwxyz"
+		len = strspn(rest + 1, "abcdefghijklmnopqrstuvwxyz"
 		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.~:_*-");
 
 		if (len == 0 || len > 128)
 			return false;
 		rest += 1 + len;
 	}
-	return *rest == '\0';
+	return *rest == '\0' && rest[-1] != '-';
 }
 
 static int
