@@ -52,7 +52,8 @@ $(BUILD)/cic-build: $(BUILD_OBJ) $(LIB)
 # a unit test may reach into worker/ as well
 $(BUILD)/t/test_%: $(BUILD)/t/unit/test_%.o $(BUILD)/libworker.a $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
-$(BUILD)/t/fuzz_%: $(BUILD)/t/fuzz/fuzz_%.o $(BUILD)/t/fuzz/replay.o $(LIB)
+$(BUILD)/t/fuzz_%: $(BUILD)/t/fuzz/fuzz_%.o $(BUILD)/t/fuzz/replay.o \
+    $(BUILD)/libworker.a $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/libworker.a: $(filter-out %_main.o,$(BUILD_OBJ) $(WORKER_OBJ))
 	@rm -f $@
