@@ -49,7 +49,7 @@ int cic_git_tree(const struct cic_git *git, const struct cic_git_commit *at,
 
 /*
  * Write the files of a tree into the folder `to`, which must not exist.
- * Links are written as links, submodules as empty folders; no filter of ours
+ * Links are written as links, submodules are left out; no filter of ours
  * runs.  `scratch` is a file name for git's index, removed afterwards.
  */
 int cic_git_unpack(const struct cic_git *git, const struct cic_git_commit *at,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -64,13 +65,15 @@ open_journal(struct run *run, int flags, struct cic_err *err)
 	return 0;
 }
 
-/* In the child: become cic-build.  `lock` lives on in it. */
+/* In the child: become cic-build.  `lock` lives on in it; `report` gets errno
+ * when that fails and is closed when it works. */
 static void
 become_build(const struct worker *worker, const struct run *run, int lock,
-    int log)
+    int log, int report)
 {
 	char marker[CIC_ID_TEXT + 16];
 	sigset_t none;
+	int e;
 
 	setsid();
 	sigemptyset(&none);
@@ -85,9 +88,41 @@ become_build(const struct worker *worker, const struct run *run, int lock,
 	    dup2(log, STDERR_FILENO) >= 0 && fcntl(lock, F_SETFD, 0) == 0)
 		execl(worker->build_program, "cic-build", "--config",
 		    worker->conf->path, "--build", run->folder, (char *)NULL);
-	dprintf(log, "cic: cannot run %s: %s\n", worker->build_program,
-	    strerror(errno));
+	e = errno;
+	(void)!write(report, &e, sizeof(e));
 	_exit(127);
+}
+
+/*
+ * Fork, and wait until the child is cic-build.  Before that it has our own
+ * environment, and a sweep for another build would take it for an orphan.
+ */
+static int
+fork_build(const struct worker *worker, const struct run *run, int lock,
+    int log, pid_t *pid, struct cic_err *err)
+{
+	int report[2], child_errno = 0;
+	ssize_t n;
+
+	if (pipe2(report, O_CLOEXEC) != 0)
+		return cic_err_errno(err, "pipe");
+	*pid = fork();
+	if (*pid == 0)
+		become_build(worker, run, lock, log, report[1]);
+	close(report[1]);
+	if (*pid < 0) {
+		close(report[0]);
+		return cic_err_errno(err, "fork");
+	}
+	do
+		n = read(report[0], &child_errno, sizeof(child_errno));
+	while (n < 0 && errno == EINTR);
+	close(report[0]);
+	if (n == 0)
+		return 0;
+	waitpid(*pid, NULL, 0);
+	errno = child_errno;
+	return cic_err_errno(err, "run %s", worker->build_program);
 }
 
 static int
@@ -96,19 +131,17 @@ start_process(const struct worker *worker, struct run *run, int lock,
 {
 	char path[CIC_PATH_MAX];
 	pid_t pid;
-	int log;
+	int log, rc;
 
 	if (cic_path_format(path, err, "%s/log", run->folder) != 0)
 		return -1;
 	log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (log < 0)
 		return cic_err_errno(err, "open %s", path);
-	pid = fork();
-	if (pid == 0)
-		become_build(worker, run, lock, log);
+	rc = fork_build(worker, run, lock, log, &pid, err);
 	close(log);
-	if (pid < 0)
-		return cic_err_errno(err, "fork");
+	if (rc != 0)
+		return -1;
 	/* for people and scripts that look for it; we go by the lock */
 	if (ftruncate(lock, 0) != 0 || dprintf(lock, "%d\n", (int)pid) < 0)
 		cic_log_warn("build %s: lock file", run->id);
