@@ -130,7 +130,7 @@ start_process(const struct worker *worker, struct run *run, int lock,
     struct cic_err *err)
 {
 	char path[CIC_PATH_MAX];
-	pid_t pid;
+	pid_t pid = -1;
 	int log, rc;
 
 	if (cic_path_format(path, err, "%s/log", run->folder) != 0)
