@@ -15,7 +15,7 @@
 
 #include "buf.h"
 
-#define MAX_DEPTH 512	/* of a tree that is removed: one descriptor a level */
+#define MAX_DEPTH 64	/* of a tree that is removed: one descriptor a level */
 
 int
 cic_path_format(char out[CIC_PATH_MAX], struct cic_err *err,
@@ -37,6 +37,7 @@ int
 cic_mkdir_p(const char *path, mode_t mode, struct cic_err *err)
 {
 	char part[CIC_PATH_MAX];
+	struct stat st;
 	char *slash;
 
 	if (cic_path_format(part, err, "%s", path) != 0)
@@ -47,16 +48,28 @@ cic_mkdir_p(const char *path, mode_t mode, struct cic_err *err)
 			return cic_err_errno(err, "make folder %s", part);
 		*slash = '/';
 	}
-	if (mkdir(part, mode) != 0 && errno != EEXIST)
+	if (mkdir(part, mode) == 0)
+		return 0;
+	if (errno != EEXIST || stat(part, &st) != 0)
 		return cic_err_errno(err, "make folder %s", part);
+	if (!S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return cic_err_errno(err, "make folder %s", part);
+	}
 	return 0;
 }
 
-static int remove_at(int dirfd, const char *name, int depth);
+/* A tree being removed. */
+struct removal {
+	int		top;	/* its uppermost folder */
+	unsigned	moved;	/* folders moved up to there */
+};
+
+static int remove_at(struct removal *r, int dirfd, const char *name, int depth);
 
 /* Remove everything inside an open folder; takes `fd`. */
 static int
-remove_children(int fd, int depth)
+remove_children(struct removal *r, int fd, int depth)
 {
 	DIR *dir = fdopendir(fd);
 	struct dirent *entry;
@@ -70,7 +83,7 @@ remove_children(int fd, int depth)
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
 			continue;
-		rc = remove_at(dirfd(dir), entry->d_name, depth + 1);
+		rc = remove_at(r, dirfd(dir), entry->d_name, depth + 1);
 	}
 	if (rc == 0 && errno != 0)
 		rc = -1;
@@ -79,31 +92,81 @@ remove_children(int fd, int depth)
 }
 
 static int
-remove_at(int dirfd, const char *name, int depth)
+open_folder(int dirfd, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dirfd, name, flags);
+
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
+		fd = openat(dirfd, name, flags);
+	return fd;
+}
+
+/* A folder too deep to go into: to the top with it, where its turn comes. */
+static int
+move_up(struct removal *r, int dirfd, const char *name)
+{
+	char to[32];
+
+	/* its ".." is about to change */
+	(void)!fchmodat(dirfd, name, 0700, 0);
+	do
+		snprintf(to, sizeof(to), ".cic-deep-%u", r->moved++);
+	while (renameat2(dirfd, name, r->top, to, RENAME_NOREPLACE) != 0 &&
+	    errno == EEXIST && r->moved != 0);
+	return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? -1 : 0;
+}
+
+static int
+remove_at(struct removal *r, int dirfd, const char *name, int depth)
 {
 	int fd;
 
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
+	/* its folder is closed to its owner, that is to us */
+	if (errno == EACCES && fchmod(dirfd, 0700) == 0 &&
+	    unlinkat(dirfd, name, 0) == 0)
+		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return -1;
-	if (depth > MAX_DEPTH) {
-		errno = ELOOP;
-		return -1;
-	}
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
-		fd = openat(dirfd, name,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || remove_children(fd, depth) != 0)
+	if (depth > MAX_DEPTH)
+		return move_up(r, dirfd, name);
+	fd = open_folder(dirfd, name);
+	if (fd < 0 || remove_children(r, fd, depth) != 0)
 		return -1;
 	return unlinkat(dirfd, name, AT_REMOVEDIR);
+}
+
+/* Empty and remove a folder, again as long as something was moved up. */
+static int
+remove_folder(const char *path)
+{
+	struct removal r = { .top = -1 };
+	unsigned before;
+	int rc, e;
+
+	do {
+		before = r.moved;
+		r.top = open_folder(AT_FDCWD, path);
+		if (r.top < 0)
+			return -1;
+		rc = remove_children(&r, dup(r.top), 0);
+		e = errno;
+		close(r.top);
+		errno = e;
+		if (rc == 0)
+			rc = rmdir(path);
+	} while (rc != 0 && errno == ENOTEMPTY && r.moved != before);
+	return rc;
 }
 
 int
 cic_remove_tree(const char *path, struct cic_err *err)
 {
-	if (remove_at(AT_FDCWD, path, 0) != 0)
+	if (unlink(path) == 0 || errno == ENOENT)
+		return 0;
+	if ((errno != EISDIR && errno != EPERM) || remove_folder(path) != 0)
 		return cic_err_errno(err, "remove %s", path);
 	return 0;
 }
