@@ -1,322 +1,250 @@
-/* path.h, wake.h: links are not followed, files appear whole, locks hold. */
+/* path.h, buf.h, id.h, digest.h and log.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
-#include "folder.h"
+#include "buf.h"
+#include "digest.h"
+#include "id.h"
+#include "log.h"
+#include "path.h"
 
-#include "wake.h"
+static struct cic_err err;
+static struct cic_buf buf;
+static char dir[64];
 
-static void
-formatting(void **state)
+static int
+setup(void **state)
 {
-	char out[CIC_PATH_MAX], longest[CIC_PATH_MAX + 1];
-
 	(void)state;
-	memset(longest, 'a', sizeof(longest));
-	longest[CIC_PATH_MAX] = '\0';
-	assert_int_equal(cic_path_format(out, &err, "%s", longest), -1);
-	assert_int_equal(err.code, CIC_EINVAL);
-	assert_int_equal(cic_path_format(out, &err, "%s", longest + 1), 0);
-	assert_int_equal(strlen(out), CIC_PATH_MAX - 1);
+	cic_buf_init(&buf, 16);
+	strcpy(dir, "/tmp/cic-path-XXXXXX");
+	return mkdtemp(dir) == NULL || chdir(dir) != 0 ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	cic_buf_release(&buf);
+	return chdir("/") != 0 ? -1 : cic_remove_tree(dir, &err);
 }
 
 static void
-folders(void **state)
+put(const char *path)
 {
-	struct stat st;
-
-	(void)state;
-	assert_int_equal(cic_mkdir_p(in_folder("a/b//c/"), 0700, &err), 0);
-	assert_int_equal(cic_mkdir_p(in_folder("a/b/c"), 0700, &err), 0);
-	assert_int_equal(stat(in_folder("a/b/c"), &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0700);
-	assert_int_equal(cic_mkdir_p("/", 0700, &err), 0);
-	put_file("file", "");
-	assert_int_equal(cic_mkdir_p(in_folder("file/x"), 0700, &err), -1);
-	assert_int_equal(cic_mkdir_p(in_folder("file"), 0700, &err), -1);
-	has(err.msg, "file: Not a directory");
-	assert_int_equal(symlink("gone", in_folder("link")), 0);
-	assert_int_equal(cic_mkdir_p(in_folder("link"), 0700, &err), -1);
-	assert_int_equal(symlink("a", in_folder("good")), 0);
-	assert_int_equal(cic_mkdir_p(in_folder("good"), 0700, &err), 0);
+	assert_int_equal(cic_write_new_file(path, "x", 1, 0600, &err), 0);
 }
 
 static void
 removing(void **state)
 {
 	(void)state;
-	assert_int_equal(cic_mkdir_p(in_folder("keep/sub"), 0700, &err), 0);
-	put_file("keep/sub/f", "x");
-	assert_int_equal(cic_mkdir_p(in_folder("t/d"), 0700, &err), 0);
-	assert_int_equal(symlink("../keep", in_folder("t/link")), 0);
-	assert_int_equal(symlink("/", in_folder("t/d/root")), 0);
-	assert_int_equal(symlink("gone", in_folder("t/gone")), 0);
-	assert_int_equal(link(in_folder("keep/sub/f"), in_folder("t/hard")), 0);
-	assert_int_equal(mkfifo(in_folder("t/fifo"), 0), 0);
-	put_file("t/d/line\nbreak", "");
-	assert_int_equal(mkdir(in_folder("t/closed"), 0), 0);
-	assert_int_equal(cic_remove_tree(in_folder("t"), &err), 0);
-	assert_int_equal(access(in_folder("t"), F_OK), -1);
-	assert_int_equal(access(in_folder("keep/sub/f"), F_OK), 0);
-	/* a link itself, a file, nothing */
-	assert_int_equal(symlink("keep", in_folder("link")), 0);
-	assert_int_equal(cic_remove_tree(in_folder("link"), &err), 0);
-	assert_int_equal(cic_remove_tree(in_folder("keep/sub/f"), &err), 0);
-	assert_int_equal(access(in_folder("keep/sub"), F_OK), 0);
-	assert_int_equal(cic_remove_tree(in_folder("gone"), &err), 0);
-	assert_int_equal(cic_remove_tree(in_folder("keep/sub/f/g"), &err), 0);
-}
-
-/* As somebody who is not root: folders that its owner closed for himself. */
-static void
-removing_closed_folders(void **state)
-{
-	int status;
-	pid_t pid;
-
-	(void)state;
-	assert_int_equal(chmod(folder, 0777), 0);
-	pid = fork();
-	if (pid == 0) {
-		char path[128];
-		int rc;
-
-		if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
-			_exit(9);
-		snprintf(path, sizeof(path), "%s/t/a/b", folder);
-		rc = cic_mkdir_p(path, 0755, &err);
-		strcat(path, "/f");
-		close(open(path, O_WRONLY | O_CREAT, 0400));
-		path[strlen(path) - 2] = '\0';
-		rc |= chmod(path, 0555);
-		path[strlen(path) - 2] = '\0';
-		rc |= chmod(path, 0111);
-		path[strlen(path) - 2] = '\0';
-		rc |= chmod(path, 0);
-		_exit(rc != 0 ? 8 : cic_remove_tree(path, &err) != 0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_int_equal(access(in_folder("t"), F_OK), -1);
-}
-
-/* Deeper than there are descriptors or bytes in a path: a registry may hold
- * such a tree. */
-static void
-removing_deep(void **state)
-{
-	int fd = open(folder, O_RDONLY | O_DIRECTORY), next, i;
-	struct rlimit few = { 256, 1024 };
-
-	(void)state;
-	for (i = 0; i < 6000; i++) {
-		assert_int_equal(mkdirat(fd, "d", 0755), 0);
-		assert_int_equal(mkdirat(fd, "e", 0755), 0);
-		next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
-		assert_true(next >= 0);
-		close(fd);
-		fd = next;
-	}
-	close(fd);
-	setrlimit(RLIMIT_NOFILE, &few);
-	if (cic_remove_tree(in_folder("d"), &err) != 0) {
-		char command[128];
-
-		snprintf(command, sizeof(command), "rm -rf %s/d", folder);
-		sh(command);
-		fail_msg("%s", err.msg);
-	}
-	assert_int_equal(access(in_folder("d"), F_OK), -1);
-	assert_int_equal(access(in_folder("e"), F_OK), 0);
+	assert_int_equal(cic_mkdir_p("keep/in", 0755, &err), 0);
+	put("keep/in/file");
+	assert_int_equal(cic_mkdir_p("tree/a/b/c", 0755, &err), 0);
+	put("tree/a/b/file");
+	assert_int_equal(symlink("../../keep", "tree/a/link"), 0);
+	assert_int_equal(symlink("nowhere", "tree/dangling"), 0);
+	assert_int_equal(mkfifo("tree/fifo", 0600), 0);
+	assert_int_equal(symlink("keep", "top"), 0);
+	assert_int_equal(cic_remove_tree("tree", &err), 0);
+	assert_int_equal(cic_remove_tree("top", &err), 0);
+	assert_int_equal(cic_remove_tree("never", &err), 0);
+	assert_int_not_equal(access("tree", F_OK), 0);
+	assert_int_equal(access("keep/in/file", F_OK), 0);
 }
 
 static void
-reading_beneath(void **state)
+beneath(void **state)
 {
-	static const char *const refused[] = { "link", "up/f", "d/../../f",
-	    "../f", "/etc/passwd", "abs", "d", "fifo", "gone", "proc", "" };
-	struct cic_buf b;
+	static const char *const t[] = { "../out", "link", "d/link", "l/file",
+	    "fifo", "/etc/passwd", "d", "none", "large" };
 	int fd;
 
 	(void)state;
-	assert_int_equal(cic_mkdir_p(in_folder("top/d"), 0700, &err), 0);
-	put_file("f", "outside");
-	put_file("top/f", "inside");
-	put_file("top/d/g", "deep");
-	assert_int_equal(symlink("f", in_folder("top/link")), 0);
-	assert_int_equal(symlink("..", in_folder("top/up")), 0);
-	assert_int_equal(symlink("/etc/passwd", in_folder("top/abs")), 0);
-	assert_int_equal(symlink("/proc/self/fd", in_folder("top/proc")), 0);
-	assert_int_equal(mkfifo(in_folder("top/fifo"), 0644), 0);
-	fd = open(in_folder("top"), O_RDONLY | O_DIRECTORY);
-	cic_buf_init(&b, 4096);
-	for (size_t i = 0; i < COUNT(refused); i++) {
-		if (cic_read_file_beneath(fd, refused[i], &b, &err) == 0)
-			fail_msg("read: %s", refused[i]);
-		assert_int_equal(b.len, 0);
+	assert_int_equal(cic_mkdir_p("in/d", 0755, &err), 0);
+	put("out");
+	put("in/file");
+	put("in/d/file");
+	assert_int_equal(cic_write_new_file("in/large", dir, 17, 0600, &err), 0);
+	assert_int_equal(symlink("file", "in/link"), 0);
+	assert_int_equal(symlink("../../out", "in/d/link"), 0);
+	assert_int_equal(symlink("d", "in/l"), 0);
+	assert_int_equal(mkfifo("in/fifo", 0600), 0);
+	fd = open("in", O_RDONLY | O_DIRECTORY);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		if (cic_read_file_beneath(fd, t[i], &buf, &err) != -1)
+			fail_msg("%s was read", t[i]);
+		assert_non_null(strstr(err.msg, t[i]));
 	}
-	assert_int_equal(cic_read_file_beneath(fd, "gone", &b, &err), -1);
-	assert_int_equal(err.code, CIC_ENOENT);
-	assert_int_equal(cic_read_file_beneath(fd, "f", &b, &err), 0);
-	assert_int_equal(cic_read_file_beneath(fd, "d/g", &b, &err), 0);
-	assert_string_equal(b.data, "insidedeep");
-	cic_buf_release(&b);
+	cic_buf_reset(&buf);
+	assert_int_equal(cic_read_file_beneath(fd, "d/file", &buf, &err), 0);
+	assert_string_equal(buf.data, "x");
+	assert_int_equal(cic_read_file("in/link", &buf, &err), 0);
+	assert_string_equal(buf.data, "xx");
 	close(fd);
-}
-
-static void
-reading_limits(void **state)
-{
-	struct cic_buf b;
-
-	(void)state;
-	put_file("f", "12345");
-	cic_buf_init(&b, 5);
-	assert_int_equal(cic_read_file(in_folder("f"), &b, &err), 0);
-	cic_buf_release(&b);
-	cic_buf_init(&b, 4);
-	assert_int_equal(cic_read_file(in_folder("f"), &b, &err), -1);
-	has(err.msg, "larger than 4 bytes");
-	assert_int_equal(cic_read_file(folder, &b, &err), -1);
-	assert_int_equal(err.code, CIC_EINVAL);
-	cic_buf_release(&b);
 }
 
 static void
 writing(void **state)
 {
-	const char *path = in_folder("f");
-	struct stat old, st;
-	char *text;
-	int fd;
+	struct stat st;
 
 	(void)state;
-	assert_int_equal(cic_write_file(path, "one", 3, 0640, &err), 0);
-	fd = open(path, O_RDONLY);
-	assert_int_equal(fstat(fd, &old), 0);
-	assert_int_equal(old.st_mode & 07777, 0640);
-	assert_int_equal(cic_write_file(path, "two!", 4, 0600, &err), 0);
-	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(st.st_size, 3);	/* who had it open keeps it */
-	assert_int_equal(stat(path, &st), 0);
-	assert_true(st.st_ino != old.st_ino);
-	close(fd);
-	text = get_file(path);
-	assert_string_equal(text, "two!");
-	free(text);
-	/* over a link: the link is replaced, not what it names */
-	assert_int_equal(symlink("f", in_folder("l")), 0);
-	assert_int_equal(cic_write_file(in_folder("l"), "x", 1, 0600, &err), 0);
-	assert_int_equal(lstat(in_folder("l"), &st), 0);
-	assert_true(S_ISREG(st.st_mode));
-	/* nothing stays behind when it cannot be done */
-	assert_int_equal(mkdir(in_folder("dir"), 0700), 0);
-	put_file("dir/full", "");
-	assert_int_equal(cic_write_file(in_folder("dir"), "x", 1, 0600, &err), -1);
-	assert_int_equal(cic_write_file(in_folder("gone/x"), "", 0, 0600, &err), -1);
-	assert_int_equal(err.code, CIC_ENOENT);
-	assert_int_equal(cic_write_new_file(in_folder("l"), "", 0, 0600, &err), -1);
+	put("f");
+	assert_int_equal(cic_write_new_file("f", "y", 1, 0600, &err), -1);
 	assert_int_equal(err.code, CIC_EEXIST);
-	assert_int_equal(cic_write_new_file(in_folder("n"), "", 0, 0600, &err), 0);
-	fd = 0;
-	for (size_t i = 0; i < 4; i++)
-		fd += access(in_folder(((const char *[]){ "f", "l", "dir",
-		    "n" })[i]), F_OK);
-	assert_int_equal(fd, 0);
-	assert_int_equal(stat(folder, &st), 0);
-	assert_int_equal(st.st_nlink, 3);
+	assert_int_equal(link("f", "old"), 0);
+	assert_int_equal(cic_write_file("f", "new", 3, 0644, &err), 0);
+	assert_int_equal(stat("f", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(cic_read_file("f", &buf, &err), 0);
+	assert_string_equal(buf.data, "new");
+	cic_buf_reset(&buf);
+	assert_int_equal(cic_read_file("old", &buf, &err), 0);
+	assert_string_equal(buf.data, "x");	/* never written in place */
+	assert_int_equal(mkdir("d", 0700), 0);
+	put("d/x");
+	assert_int_equal(cic_write_file("d", "n", 1, 0644, &err), -1);
+	assert_int_equal(system("test \"$(ls | tr '\\n' ' ')\" = 'd f old '"), 0);
 }
 
 static void
 locks(void **state)
 {
-	const char *path = in_folder("lock");
-	int fd, out[2], status;
+	int p[2], fd;
 	char c;
 	pid_t pid;
 
 	(void)state;
-	assert_false(cic_lock_is_held(path));
-	fd = cic_lock_file(path, 0600, &err);
-	assert_true(fd >= 0);
-	assert_true(cic_lock_is_held(path));
-	assert_int_equal(cic_lock_file(path, 0600, &err), -1);
-	assert_int_equal(err.code, CIC_EEXIST);
-	/* a child that inherited it keeps it when we let go */
-	assert_int_equal(pipe(out), 0);
+	assert_false(cic_lock_is_held("lock"));
+	assert_int_equal(pipe(p), 0);
 	pid = fork();
 	if (pid == 0) {
-		close(out[1]);
-		_exit((int)read(out[0], &c, 1));
+		c = cic_lock_file("lock", 0600, &err) >= 0 ? 'y' : 'n';
+		(void)!write(p[1], &c, 1);
+		pause();
+		_exit(1);
 	}
-	close(out[0]);
+	assert_int_equal(read(p[0], &c, 1), 1);
+	assert_int_equal(c, 'y');
+	assert_true(cic_lock_is_held("lock"));
+	assert_int_equal(cic_lock_file("lock", 0600, &err), -1);
+	assert_int_equal(err.code, CIC_EEXIST);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_false(cic_lock_is_held("lock"));
+	fd = cic_lock_file("lock", 0600, &err);
+	assert_true(fd >= 0 && cic_lock_is_held("lock"));
 	close(fd);
-	assert_true(cic_lock_is_held(path));
-	close(out[1]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_false(cic_lock_is_held(path));
-	fd = cic_lock_file(path, 0600, &err);
-	assert_true(fd >= 0);
-	close(fd);
-}
-
-static bool
-woken(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 1;
+	close(p[0]);
+	close(p[1]);
+	assert_false(cic_lock_is_held("lock"));
 }
 
 static void
-waking(void **state)
+digests(void **state)
 {
-	char deep[300], path[CIC_PATH_MAX];
-	int fd, i;
+	static const struct { const char *text, *hex; } t[] = {
+		{ "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+		{ "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+	};
+	char hex[CIC_SHA256_HEX];
+	uint64_t size;
 
 	(void)state;
-	memset(deep, 'd', 250);
-	deep[250] = '\0';
-	snprintf(path, sizeof(path), "%s", in_folder(deep));
-	assert_int_equal(mkdir(path, 0700), 0);
-	cic_wake_poke(path);		/* nobody there */
-	cic_wake_poke(in_folder("gone"));
-	assert_int_equal(cic_wake_open(in_folder("gone"), &err), -1);
-	fd = cic_wake_open(path, &err);
-	assert_true(fd >= 0);
-	cic_wake_drain(fd);
-	assert_false(woken(fd));
-	for (i = 0; i < 5000; i++)	/* more than its queue holds */
-		cic_wake_poke(path);
-	assert_true(woken(fd));
-	cic_wake_drain(fd);
-	assert_false(woken(fd));
-	i = cic_wake_open(path, &err);	/* the next worker */
-	assert_true(i >= 0);
-	cic_wake_poke(path);
-	assert_true(woken(i));
-	assert_false(woken(fd));
+	for (size_t i = 0; i < 3; i++) {
+		size_t len = strlen(t[i].text);
+
+		cic_digest_mem(t[i].text, len, hex);
+		assert_string_equal(hex, t[i].hex);
+		assert_int_equal(cic_write_file("f", t[i].text, len, 0600, &err), 0);
+		assert_int_equal(cic_digest_file("f", hex, &size, &err), 0);
+		assert_string_equal(hex, t[i].hex);
+		assert_int_equal(size, len);
+	}
+	assert_int_equal(cic_digest_file("none", hex, NULL, &err), -1);
+}
+
+static void
+buffers(void **state)
+{
+	(void)state;
+	cic_buf_puts(&buf, "0123456789");
+	cic_buf_printf(&buf, "%s", "abcdef");
+	assert_int_equal(buf.len, 16);
+	assert_false(buf.failed);
+	cic_buf_putc(&buf, 'x');
+	assert_true(buf.failed);
+	assert_string_equal(buf.data, "0123456789abcdef");
+	assert_null(cic_buf_detach(&buf));
+	cic_buf_reset(&buf);
+	cic_buf_add(&buf, "a\0b", 3);
+	assert_memory_equal(buf.data, "a\0b", 4);
+}
+
+static void
+ids(void **state)
+{
+	static const char *const bad[] = { "", "x", "{0}",
+	    "00000000-0000-4000-8000-00000000000", "../../../../../../../../../../etc/passwd",
+	    "00000000-0000-4000-8000-0000000000000", "00000000-0000-4000-8000-00000000000g",
+	    "0000000000004000-8000-000000000000000" };
+	char a[CIC_ID_TEXT], b[CIC_ID_TEXT];
+	unsigned char raw[16];
+
+	(void)state;
+	cic_id_new(a);
+	assert_true(cic_id_parse(a, raw));
+	cic_id_format(raw, b);
+	assert_string_equal(a, b);
+	cic_id_new(b);
+	assert_string_not_equal(a, b);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (cic_id_parse(bad[i], raw))
+			fail_msg("%s was taken", bad[i]);
+}
+
+static void
+logging(void **state)
+{
+	int keep = dup(2), fd = open("log", O_RDWR | O_CREAT, 0600);
+
+	(void)state;
+	cic_buf_release(&buf);
+	cic_buf_init(&buf, 4096);
+	cic_log_open("t");
+	assert_true(dup2(fd, 2) == 2);
+	cic_log_warnx("%s", "a\nb\033[\x7f \xc3\xa9 \xff \xc2\x9b \x9b \xe2\x82");
+	dup2(keep, 2);
+	close(keep);
 	close(fd);
-	close(i);
+	assert_int_equal(cic_read_file("log", &buf, &err), 0);
+	assert_string_equal(buf.data, "t: a\\x0ab\\x1b[\\x7f \xc3\xa9 \\xff "
+	    "\\xc2\\x9b \\x9b \\xe2\\x82\n");
 }
 
 int
 main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		UNIT(formatting), UNIT(folders), UNIT(removing),
-		UNIT(removing_closed_folders), UNIT(removing_deep),
-		UNIT(reading_beneath), UNIT(reading_limits), UNIT(writing),
-		UNIT(locks), UNIT(waking),
+		T(removing), T(beneath), T(writing), T(locks), T(digests),
+		T(buffers), T(ids), T(logging),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
