@@ -63,7 +63,7 @@ bad 400 '*push*registry*' "push without a registry" "{$machine,\"workflow\":\"a\
 bad 400 '*path*' "path" "{$machine,\"workflow\":\"a\",\"step_id\":\"b\",\"path\":\"/etc\"}"
 bad 400 '*twice*' "a key twice" "{$machine,\"workflow\":\"a\",\"step_id\":\"b\",\"step_id\":\"c\"}"
 bad 400 '*after the end*' "text after the object" "$good x"
-bad 400 '*workflow*missing*' "a key in the wrong case" "{$machine,\"Workflow\":\"a\",\"step_id\":\"b\"}"
+bad 400 '*Workflow*workflow*' "a key in the wrong case" "{$machine,\"Workflow\":\"a\",\"step_id\":\"b\"}"
 bad 400 '*NUL*' "NUL in a string" "{$machine,\"workflow\":\"a\\u0000\",\"step_id\":\"b\"}"
 printf '{"workflow":"\377"}' > "$T/utf8"
 bad 400 '*UTF-8*' "invalid UTF-8" "@$T/utf8"
