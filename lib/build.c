@@ -11,6 +11,7 @@
 #include "json.h"
 
 #define SCHEMA 1	/* of the record; a reader refuses another one */
+#define COUNT_MAX 1000000000	/* of attempts: one more still fits */
 
 static const char *const state_names[CIC_STATE__MAX] = {
 	[CIC_PENDING] = "PENDING",
@@ -212,15 +213,24 @@ parse_record(const struct cic_json *json, const struct cic_request_site *site,
 {
 	const struct cic_json *owner;
 	int64_t schema = cic_json_int(cic_json_get(json, "schema"), -1);
+	int64_t attempt, lost, seq = cic_json_int(cic_json_get(json, "seq"), 0);
 
 	if (schema != SCHEMA)
 		return cic_err_set(err, CIC_EINVAL,
 		    "build record: schema %lld, this program knows %d",
 		    (long long)schema, SCHEMA);
-	build->seq = (uint64_t)cic_json_int(cic_json_get(json, "seq"), 0);
+	if (seq < 0)
+		return cic_err_set(err, CIC_EINVAL,
+		    "build record: seq is out of range");
+	build->seq = (uint64_t)seq;
 	build->rev = (uint64_t)cic_json_int(cic_json_get(json, "rev"), 0);
-	build->attempt = (int)cic_json_int(cic_json_get(json, "attempt"), 0);
-	build->lost = (int)cic_json_int(cic_json_get(json, "lost"), 0);
+	attempt = cic_json_int(cic_json_get(json, "attempt"), -1);
+	lost = cic_json_int(cic_json_get(json, "lost"), -1);
+	if (attempt < 0 || attempt > COUNT_MAX || lost < 0 || lost > COUNT_MAX)
+		return cic_err_set(err, CIC_EINVAL,
+		    "build record: attempt or lost is out of range");
+	build->attempt = (int)attempt;
+	build->lost = (int)lost;
 	build->recheck = cic_json_bool(cic_json_get(json, "recheck"));
 	build->rerun = cic_json_bool(cic_json_get(json, "rerun"));
 	build->created = cic_json_int(cic_json_get(json, "created"), 0);

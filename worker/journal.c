@@ -120,7 +120,10 @@ parse_event(const struct cic_json *json, struct journal_line *out)
 	    (out->state == CIC_STATE__MAX || cic_state_is_end(out->state) ||
 	    out->state == CIC_PENDING))
 		return false;
-	return out->event != JOURNAL_FAILED || out->cause != CIC_CAUSE__MAX;
+	if (out->event == JOURNAL_FAILED)
+		return out->cause != CIC_CAUSE__MAX;
+	out->cause = CIC_CAUSE_NONE;
+	return true;
 }
 
 static bool
@@ -159,20 +162,27 @@ journal_read(int fd, off_t *offset,
 {
 	char *chunk = malloc(READ_BYTES), *end, *at;
 	struct journal_line line;
+	bool skip = false;	/* within a line longer than any of ours */
+	off_t next = *offset;
 	ssize_t n;
 	int rc = 0;
 
 	if (chunk == NULL)
 		return cic_err_set(err, CIC_EIO, "journal: out of memory");
-	while ((n = pread(fd, chunk, READ_BYTES, *offset)) > 0) {
+	while ((n = pread(fd, chunk, READ_BYTES, next)) > 0) {
 		for (at = chunk; (end = memchr(at, '\n',
-		    (size_t)(chunk + n - at))) != NULL; at = end + 1)
-			if (parse_line(at, (size_t)(end - at), &line))
+		    (size_t)(chunk + n - at))) != NULL; at = end + 1) {
+			if (!skip && parse_line(at, (size_t)(end - at), &line))
 				visit(&line, arg);
+			skip = false;
+		}
+		if (at != chunk)
+			*offset = next + (at - chunk);
 		if (at == chunk && n < READ_BYTES)
 			break;		/* a line still being written */
-		/* a line longer than any of ours is skipped, in pieces */
-		*offset += at == chunk ? n : at - chunk;
+		/* the offset stays before a long line until its end is there */
+		skip = at == chunk;
+		next += skip ? n : at - chunk;
 	}
 	if (n < 0)
 		rc = cic_err_errno(err, "journal");
