@@ -62,6 +62,7 @@ struct found {
 	const struct step	*step;
 	char			*last;	/* last line that is no noise */
 	char			*apt;	/* last line that begins with "E: " */
+	char			*engine;	/* last one by the engine itself */
 	bool			 disk;
 };
 
@@ -84,6 +85,8 @@ look_at(struct found *found, char *line)
 	}
 	if (strncmp(text, "E: ", 3) == 0)
 		found->apt = text;
+	if (strncmp(text, "Error: ", 7) == 0 || strncmp(text, "ERROR: ", 7) == 0)
+		found->engine = text;
 	if (!is_noise(text))
 		found->last = text;
 }
@@ -95,7 +98,7 @@ say(const struct found *found, const char *fallback,
 	const char *words = found->step != NULL ? found->step->words : fallback;
 	const char *why = found->step != NULL &&
 	    found->step->cause == CIC_CAUSE_APT && found->apt != NULL ?
-	    found->apt : found->last;
+	    found->apt : found->last != NULL ? found->last : found->engine;
 
 	snprintf(sentence, CIC_MESSAGE_MAX, "%s%s%s%.600s",
 	    found->disk ? "the disk is full: " : "", words,
@@ -109,7 +112,7 @@ failure_of_log(int fd, off_t start, const char *fallback,
 	struct found found = { .step = NULL };
 	char *text, *line, *save = NULL;
 	struct stat st;
-	ssize_t n = 0;
+	ssize_t n = 0, i;
 
 	snprintf(sentence, CIC_MESSAGE_MAX, "%s", fallback);
 	text = malloc(TAIL_BYTES + 1);
@@ -119,6 +122,10 @@ failure_of_log(int fd, off_t start, const char *fallback,
 		start = st.st_size - TAIL_BYTES;
 	n = pread(fd, text, TAIL_BYTES, start);
 	text[n > 0 ? n : 0] = '\0';
+	/* a NUL would hide all that follows */
+	for (i = 0; i < n; i++)
+		if (text[i] == '\0')
+			text[i] = ' ';
 	for (line = strtok_r(text, "\r\n", &save); line != NULL;
 	    line = strtok_r(NULL, "\r\n", &save))
 		look_at(&found, line);
