@@ -283,26 +283,47 @@ fetch_commit(const struct cic_git *git, const char *mirror, const char *url,
 	return run(git, &argv, git_env, NULL, err);
 }
 
-/* The lock is held.  A mirror that fails twice is made anew in between. */
+/* Fetch into a new mirror and, when that works, put it in the old one's place:
+ * then the old one was to blame.  Else it stays, for others are reading it. */
+static int
+replace_mirror(const struct cic_git *git, const char *mirror, const char *url,
+    const char *commit, struct cic_err *err)
+{
+	char fresh[CIC_PATH_MAX];
+	struct cic_err ignored;
+	int rc;
+
+	if (cic_path_format(fresh, err, "%s.new", mirror) != 0 ||
+	    cic_remove_tree(fresh, err) != 0 ||
+	    make_mirror(git, fresh, err) != 0)
+		return -1;
+	rc = fetch_commit(git, fresh, url, commit, err);
+	if (rc == 0) {
+		rc = cic_remove_tree(mirror, err);
+		if (rc == 0 && rename(fresh, mirror) != 0)
+			rc = cic_err_errno(err, "rename %s", fresh);
+	}
+	if (rc != 0)
+		cic_remove_tree(fresh, &ignored);
+	return rc;
+}
+
+/* The lock is held. */
 static int
 have_in_mirror(const struct cic_git *git, const char *mirror, const char *url,
     const char *commit, struct cic_err *err)
 {
-	int tries, rc;
+	int rc;
 
-	for (tries = 0; tries < 2; tries++) {
-		if (make_mirror(git, mirror, err) != 0)
-			return -1;
-		if (have_commit(git, mirror, commit))
-			return 0;
-		rc = fetch_commit(git, mirror, url, commit, err);
-		if (rc == 0)
-			return 0;
-		if (rc < 0)
-			return -1;
-		if (tries == 0 && cic_remove_tree(mirror, err) != 0)
-			return -1;
-	}
+	if (make_mirror(git, mirror, err) != 0)
+		return -1;
+	if (have_commit(git, mirror, commit))
+		return 0;
+	rc = fetch_commit(git, mirror, url, commit, err);
+	if (rc > 0)
+		rc = replace_mirror(git, mirror, url, commit, err);
+	if (rc <= 0)
+		return rc;
 	return cic_err_set(err, CIC_EAGAIN,
 	    "commit %s could not be fetched from %s; see the log for what git "
 	    "said", commit, url);
@@ -386,23 +407,18 @@ no_such_folder(const struct cic_git *git, const struct cic_git_commit *at,
 	return -1;
 }
 
-int
-cic_git_tree(const struct cic_git *git, const struct cic_git_commit *at,
-    const char *path, char tree[CIC_COMMIT_MAX], struct cic_err *err)
+/* What a revision of the mirror is, as an object id; > 0: there is none. */
+static int
+object_id(const struct cic_git *git, const char *mirror, const char *spec,
+    char id[CIC_COMMIT_MAX], struct cic_err *err)
 {
 	struct cic_argv argv = { .count = 0 };
-	char spec[REF_MAX];
 	struct cic_buf out;
 	size_t len;
 	int rc;
 
-	if (path[0] != '\0')
-		snprintf(spec, sizeof(spec), "refs/cic/%s:%s", at->commit,
-		    path);
-	else
-		snprintf(spec, sizeof(spec), "refs/cic/%s^{tree}", at->commit);
 	cic_buf_init(&out, 4096);
-	git_argv(&argv, at->mirror);
+	git_argv(&argv, mirror);
 	cic_argv_add(&argv, "rev-parse");
 	cic_argv_add(&argv, "--quiet");
 	cic_argv_add(&argv, "--verify");
@@ -410,15 +426,35 @@ cic_git_tree(const struct cic_git *git, const struct cic_git_commit *at,
 	rc = run(git, &argv, git_env, &out, err);
 	if (rc == 0) {
 		len = strcspn(out.data, "\n");
-		snprintf(tree, CIC_COMMIT_MAX, "%.*s", (int)(len & 127),
+		snprintf(id, CIC_COMMIT_MAX, "%.*s", (int)(len & 127),
 		    out.data);
-		if (!is_object_id(tree))
+		if (!is_object_id(id))
 			rc = cic_err_set(err, CIC_EIO,
 			    "git rev-parse %s gave no object id", spec);
-	} else if (rc > 0)
-		rc = no_such_folder(git, at, path, err);
+	}
 	cic_buf_release(&out);
 	return rc;
+}
+
+int
+cic_git_tree(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *path, char tree[CIC_COMMIT_MAX], struct cic_err *err)
+{
+	char spec[REF_MAX], id[CIC_COMMIT_MAX];
+	int rc = 0;
+
+	if (path[0] == '\0')
+		snprintf(spec, sizeof(spec), "refs/cic/%s^{tree}", at->commit);
+	else {
+		snprintf(spec, sizeof(spec), "refs/cic/%s:%s", at->commit,
+		    path);
+		rc = object_id(git, at->mirror, spec, id, err);
+		/* a file, a link or a submodule has an id too */
+		snprintf(spec, sizeof(spec), "%s^{tree}", rc == 0 ? id : "");
+	}
+	if (rc == 0)
+		rc = object_id(git, at->mirror, spec, tree, err);
+	return rc > 0 ? no_such_folder(git, at, path, err) : rc;
 }
 
 static int
