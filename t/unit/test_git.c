@@ -209,6 +209,24 @@ broken_mirrors(void **state)
 	}
 }
 
+/* A killed fetch leaves it; the mirror need not be made again for that. */
+static void
+stale_lock(void **state)
+{
+	struct cic_git_commit at;
+	struct stat before, after;
+	char command[CIC_PATH_MAX + 32];
+
+	(void)state;
+	resolves("dev", &at);
+	assert_int_equal(stat(at.mirror, &before), 0);
+	snprintf(command, sizeof(command), "touch %s/shallow.lock", at.mirror);
+	sh(command);
+	content_is("latest", "1\n");
+	assert_int_equal(stat(at.mirror, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+}
+
 /* Anybody may ask for a commit that is not there; the mirror, which other
  * builds are reading, stays as it is. */
 static void
@@ -293,7 +311,7 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(versions), T(unreachable), T(trees), T(broken_mirrors),
+		T(versions), T(unreachable), T(trees), T(broken_mirrors), T(stale_lock),
 		T(commits_that_are_not_there), T(two_at_once),
 		T(hostile_content),
 	};

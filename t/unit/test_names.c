@@ -219,6 +219,7 @@ apart(void **state)
 	cic_request_names(&a, &site, false, &one);
 	cic_request_names(&b, &site, false, &two);
 	assert_string_not_equal(one.file, two.file);
+	strcpy(a.mpi, "m");	/* nothing but its length is wrong */
 	memset(a.gpu, 'g', 128);
 	b = a;
 	b.gpu[127] = 'h';
