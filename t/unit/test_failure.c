@@ -67,7 +67,7 @@ static const struct {
 	    CIC_CAUSE_POST_INST, "post_inst.sh failed: boom" },
 	{ L("cic: step post_inst\n\0boom\n"), CIC_CAUSE_POST_INST,
 	    "boom" },
-	/* the engine alone has something to say (podman 4.3, as it was) */
+	/* the engine alone has something to say (a line of podman, shortened) */
 	{ L("Error: tag localhost/A/b:latest: invalid reference format: "
 	    "repository name must be lowercase\n"), CIC_CAUSE_IMAGE_BUILD,
 	    "exit status 1: Error: tag localhost/A/b:latest: invalid" },
