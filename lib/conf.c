@@ -142,10 +142,11 @@ repository_fault(const char *url)
 	at = strchr(rest, '@');
 	slash = strchr(rest, '/');
 	colon = strchr(rest, ':');
-	if (at != NULL && (slash == NULL || at < slash) && colon != NULL &&
-	    colon < at)
-		return "holds a password; leave that to a git credential helper "
-		    "of the worker's user";
+	/* a token often stands where the user's name belongs */
+	if (at != NULL && (slash == NULL || at < slash) &&
+	    (strncmp(url, "http", 4) == 0 || (colon != NULL && colon < at)))
+		return "holds a user name, token or password; leave that to a "
+		    "git credential helper of the worker's user";
 	if (rest[0] == '-')
 		return "has a host that begins with '-'";
 	return NULL;

@@ -49,8 +49,8 @@ int cic_git_tree(const struct cic_git *git, const struct cic_git_commit *at,
 
 /*
  * Write the files of a tree into the folder `to`, which must not exist.
- * Links are written as links, submodules are left out; no filter of ours
- * runs.  `scratch` is a file name for git's index, removed afterwards.
+ * Links are written as links, submodules are left out; of filters
+ * only those that the worker's user has configured run.  `scratch` is a file name for git's index, removed afterwards.
  */
 int cic_git_unpack(const struct cic_git *git, const struct cic_git_commit *at,
     const char *tree, const char *to, const char *scratch,

@@ -56,8 +56,19 @@ may_pass(const char *variable)
 	return false;
 }
 
-/* Borrowed pointers only; the later of two equal names is kept by most
- * programs, so what the caller adds stands first. */
+/* Is there an entry of this variable's name already? */
+static bool
+has_name(const char *const *env, size_t n, const char *variable)
+{
+	size_t len = strcspn(variable, "=") + 1, i;
+
+	for (i = 0; i < n; i++)
+		if (strncmp(env[i], variable, len) == 0)
+			return true;
+	return false;
+}
+
+/* Borrowed pointers only; what the caller adds replaces what is inherited. */
 static void
 make_environment(const char *const *extra, const char *out[ENV_MAX + 1])
 {
@@ -67,9 +78,18 @@ make_environment(const char *const *extra, const char *out[ENV_MAX + 1])
 		out[n++] = extra[i];
 	out[n++] = "LC_ALL=C.UTF-8";
 	for (i = 0; environ[i] != NULL && n < ENV_MAX; i++)
-		if (may_pass(environ[i]))
+		if (may_pass(environ[i]) && !has_name(out, n, environ[i]))
 			out[n++] = environ[i];
 	out[n] = NULL;
+}
+
+static bool
+is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    access(path, X_OK) == 0;
 }
 
 bool
@@ -79,12 +99,12 @@ cic_program_exists(const char *name)
 	char full[4096];
 
 	if (strchr(name, '/') != NULL)
-		return access(name, X_OK) == 0;
+		return is_program(name);
 	for (; path != NULL && *path != '\0'; path = *end != '\0' ? end + 1 : end) {
 		end = strchrnul(path, ':');
 		snprintf(full, sizeof(full), "%.*s/%s", (int)(end - path), path,
 		    name);
-		if (access(full, X_OK) == 0)
+		if (is_program(full))
 			return true;
 	}
 	return false;

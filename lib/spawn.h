@@ -2,7 +2,7 @@
  * Run a program to its end: an argument vector, never a shell.
  *
  * The child gets its own process group, /dev/null as standard input, the
- * descriptors 0 to 2 and no other, default signals, and an environment made of
+ * descriptors 0 to 2 and no other, no blocked signals, and an environment made of
  * a fixed list of variables (below) plus what the caller adds; nothing else of
  * ours.  It is killed when its parent dies.
  *
@@ -44,14 +44,15 @@ struct cic_spawn {
 	int			 stdout_fd;	/* … or here, when not 0 */
 	unsigned		 timeout;	/* seconds, 0 is none */
 	unsigned		 stall;		/* seconds without growth of the
-						 * file log_fd, 0 is none */
+						 * file log_fd, 0 is none; not
+						 * watched with `output` */
 };
 
 /*
  * Run and wait.
  *
  * Returns 0 with `status` = the exit status, 128 + n for a death by signal n.
- * -1: CIC_ENOENT the program is not there, CIC_EAGAIN a time limit was hit
+ * -1: CIC_ENOENT the program or cwd is not there, CIC_EAGAIN a time limit was hit
  * (the message says which; the process group is dead), CIC_EINVAL its output
  * was larger than `output` may hold, CIC_EIO anything else.
  */

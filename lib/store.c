@@ -142,10 +142,13 @@ put_image(struct cic_store *store, MDB_txn *txn, const struct cic_build *build,
 	cic_buf_init(&text, CIC_STORE_RECORD_MAX);
 	cic_buf_printf(&text, "{\"schema\":%s,\"image_id\":", CIC_STORE_SCHEMA);
 	cic_json_quote(&text, image->image_id);
-	cic_buf_printf(&text, ",\"sha256\":\"%s\",\"size\":%llu,\"build\":\"%s\","
-	    "\"ended\":%lld,\"content_key\":\"%s\",\"request\":", image->sha256,
-	    (unsigned long long)image->size, build->id,
-	    (long long)build->ended, build->content_key);
+	cic_buf_puts(&text, ",\"sha256\":");
+	cic_json_quote(&text, image->sha256);
+	cic_buf_puts(&text, ",\"content_key\":");
+	cic_json_quote(&text, build->content_key);
+	cic_buf_printf(&text, ",\"size\":%llu,\"build\":\"%s\",\"ended\":%lld,"
+	    "\"request\":", (unsigned long long)image->size, build->id,
+	    (long long)build->ended);
 	cic_request_print(&text, &build->request);
 	cic_buf_putc(&text, '}');
 	rc = text.failed ? cic_err_set(err, CIC_EIO, "store: out of memory") :

@@ -70,6 +70,8 @@ accept_in(struct cic_store *store, MDB_txn *txn,
 		if (err->code != CIC_EINVAL && err->code != CIC_ENOENT)
 			return -1;
 		/* an unreadable record is no build anybody could join */
+		if (cic_db_bury(store, txn, id, err) != 0)
+			return -1;
 		*build = (struct cic_build){ .owner_count = 0 };
 	} else if (err->code != CIC_ENOENT)
 		return -1;

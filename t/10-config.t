@@ -36,6 +36,8 @@ for fault in ':2: service.data' ':3: service.threads' ':4: unknown key service.c
 done
 like "$faults" "*dcoker*docker*" "the nearest known word is offered"
 is "$(printf '%s' "$faults" | grep -c secret)" 0 "a password is not repeated"
+sed 's|workflow_repository: .*|workflow_repository: https://s3cr3t-token@example.org/r.git|' "$top/conf/cic.yaml" > "$T/token.yaml"
+is "$("$worker" -n -c "$T/token.yaml" 2>&1 | grep -c s3cr3t)" 0 "nor is a token in a URL"
 printf 'service:\n\tdata: /x\n' > "$T/tab.yaml"
 like "$("$worker" -n -c "$T/tab.yaml" 2>&1)" "*line 2 column 1*" "a file that is no YAML: line and column"
 like "$("$worker" -n -c "$T/missing.yaml" 2>&1)" "*missing.yaml*No such file*" "a file that is not there"
