@@ -182,7 +182,7 @@ search_refs(char *lines, const char *version, char commit[CIC_COMMIT_MAX],
 			*peeled = '\0';
 		else
 			list_name(names, name, count++);
-		if (strcmp(name, version) != 0 ||
+		if ((strcmp(name, version) != 0 && strcmp(line, version) != 0) ||
 		    strcmp(version, "latest") == 0)
 			continue;
 		if (ref[5] == 'h')
@@ -218,14 +218,15 @@ ask_remote(const struct cic_git *git, const char *url, const char *version,
 		    "the repository %s cannot be read; see the log for what "
 		    "git said", url);
 	else if (rc == 0 && !search_refs(lines.data, version, commit, &names)) {
+		*cause = CIC_CAUSE_NO_SUCH_VERSION;
 		if (is_object_id(version))
-			snprintf(commit, CIC_COMMIT_MAX, "%s", version);
-		else {
-			*cause = CIC_CAUSE_NO_SUCH_VERSION;
+			rc = cic_err_set(err, CIC_ENOENT, "no branch or tag "
+			    "of %s is at commit %s; there are %s", url,
+			    version, names.len > 0 ? names.data : "none");
+		else
 			rc = cic_err_set(err, CIC_ENOENT,
 			    "no branch or tag %s in %s; there are %s", version,
 			    url, names.len > 0 ? names.data : "none");
-		}
 	}
 	cic_buf_release(&lines);
 	cic_buf_release(&names);
@@ -308,6 +309,33 @@ replace_mirror(const struct cic_git *git, const char *mirror, const char *url,
 	return rc;
 }
 
+/* A killed git leaves its lock over the ref; we hold the mirror's. */
+static void
+remove_ref_lock(const char *mirror, const char *commit)
+{
+	char path[CIC_PATH_MAX];
+	struct cic_err ignored;
+
+	if (cic_path_format(path, &ignored, "%s/refs/cic/%s.lock", mirror,
+	    commit) == 0)
+		unlink(path);
+}
+
+/* Is there a commit in the mirror that cannot be read in full? */
+static bool
+is_damaged(const struct cic_git *git, const char *mirror)
+{
+	struct cic_argv argv = { .count = 0 };
+	struct cic_err ignored;
+
+	git_argv(&argv, mirror);
+	cic_argv_add(&argv, "rev-list");
+	cic_argv_add(&argv, "--objects");
+	cic_argv_add(&argv, "--quiet");
+	cic_argv_add(&argv, "--all");
+	return run(git, &argv, git_env, NULL, &ignored) != 0;
+}
+
 /* The lock is held. */
 static int
 have_in_mirror(const struct cic_git *git, const char *mirror, const char *url,
@@ -319,8 +347,11 @@ have_in_mirror(const struct cic_git *git, const char *mirror, const char *url,
 		return -1;
 	if (have_commit(git, mirror, commit))
 		return 0;
+	remove_ref_lock(mirror, commit);
 	rc = fetch_commit(git, mirror, url, commit, err);
-	if (rc > 0)
+	/* a fetch that failed is no reason to take the mirror from builds that
+	 * read it; damage is */
+	if (rc > 0 && is_damaged(git, mirror))
 		rc = replace_mirror(git, mirror, url, commit, err);
 	if (rc <= 0)
 		return rc;
@@ -348,8 +379,7 @@ cic_git_resolve(const struct cic_git *git, const char *url,
 	rc = have_in_mirror(git, out->mirror, url, out->commit, err);
 	close(lock);
 	if (rc != 0)
-		*cause = is_object_id(version) ? CIC_CAUSE_NO_SUCH_VERSION :
-		    CIC_CAUSE_GIT_UNREACHABLE;
+		*cause = CIC_CAUSE_GIT_UNREACHABLE;
 	return rc;
 }
 

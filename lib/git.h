@@ -28,8 +28,9 @@ struct cic_git_commit {
 
 /*
  * Find what `version` means in the repository now, and have that commit in
- * the mirror.  `version` is a branch, a tag, a full commit id, or "latest":
- * the default branch.
+ * the mirror.  `version` is a branch, a tag, the full commit id that one of
+ * them is at, or "latest": the default branch.  Other commit ids are refused:
+ * a server may hand out commits that nobody merged.
  *
  * `cause` says more than the error's code: CIC_CAUSE_NO_SUCH_VERSION (the
  * message lists what there is), CIC_CAUSE_GIT_UNREACHABLE, or
