@@ -175,6 +175,8 @@ write_change(struct cic_store *store, MDB_txn *txn, struct cic_build *build,
 		return -1;
 	if (!cic_state_is_end(build->state))
 		return 0;
+	if (cic_db_leave_names(store, txn, build, err) != 0)
+		return -1;
 	/* it may have ended while it waited */
 	if (cic_db_del_queue(store, txn, build, err) != 0)
 		return -1;

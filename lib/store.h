@@ -5,7 +5,7 @@
  *	builds	build id		the whole record, JSON (build.h)
  *	queue	sequence (8 bytes, BE)	build id
  *	active	SHA-256 of the request	id of the build in flight
- *	names	output file name	SHA-256 of what it stands for
+ *	names	output file name	what it stands for, builds that use it
  *	owners	owner, NUL, sequence	build id
  *	images	output file name	record of the published file, JSON
  *	meta	name			schema version, last sequence number

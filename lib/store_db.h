@@ -67,6 +67,10 @@ int cic_db_put_owner(struct cic_store *store, MDB_txn *txn,
  * else already, then the ones with a suffix. */
 int cic_db_take_names(struct cic_store *store, MDB_txn *txn,
     struct cic_build *build, struct cic_err *err);
+/* The build has ended: a name that was never published, and that no other
+ * build uses, is free again, so that a mistaken request keeps none. */
+int cic_db_leave_names(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
 /* A record nobody can read must not be tried for ever: say err->msg in its
  * status, which is all that is left of it. */
 int cic_db_bury(struct cic_store *store, MDB_txn *txn,

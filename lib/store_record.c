@@ -1,6 +1,7 @@
 /* How a build stands in the databases; see store_db.h. */
 #include "store_db.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,33 +113,88 @@ cic_db_put_owner(struct cic_store *store, MDB_txn *txn, const struct cic_build *
 	return cic_db_put(store, txn, DB_OWNERS, cic_db_val(key, len + 9), cic_db_val(id, 16), err);
 }
 
-int
-cic_db_take_names(struct cic_store *store, MDB_txn *txn, struct cic_build *build,
-    struct cic_err *err)
+/* What a name stands for, how many builds in flight use it, and whether a file
+ * of that name was ever published: then it is kept for good. */
+struct name_entry {
+	unsigned char	identity[32];
+	uint32_t	users;
+	uint32_t	published;
+};
+
+static int
+get_name(struct cic_store *store, MDB_txn *txn, const char *file,
+    struct name_entry *entry, struct cic_err *err)
 {
-	unsigned char identity[32];
 	MDB_val found;
-	int suffix;
+
+	if (cic_db_get(store, txn, DB_NAMES, cic_db_val(file, strlen(file)),
+	    &found, err) != 0)
+		return -1;
+	if (found.mv_size != sizeof(*entry))
+		return cic_err_set(err, CIC_EIO,
+		    "store: malformed entry in names");
+	memcpy(entry, found.mv_data, sizeof(*entry));
+	return 0;
+}
+
+static int
+put_name(struct cic_store *store, MDB_txn *txn, const char *file,
+    const struct name_entry *entry, struct cic_err *err)
+{
+	MDB_val key = cic_db_val(file, strlen(file));
+
+	if (entry->users == 0 && !entry->published)
+		return cic_db_del(store, txn, DB_NAMES, key, err);
+	return cic_db_put(store, txn, DB_NAMES, key,
+	    cic_db_val(entry, sizeof(*entry)), err);
+}
+
+int
+cic_db_take_names(struct cic_store *store, MDB_txn *txn,
+    struct cic_build *build, struct cic_err *err)
+{
+	/* a request whose file was published with a suffix keeps it, even when
+	 * the plain name has become free */
+	static const struct { bool suffix, published; } tries[] = {
+		{ true, true }, { false, false }, { true, false },
+	};
+	struct name_entry entry;
+	unsigned char identity[32];
+	size_t i;
 
 	cic_request_identity(&build->request, identity);
-	for (suffix = 0; suffix < 2; suffix++) {
-		MDB_val key;
-
-		cic_request_names(&build->request, store->site, suffix != 0,
-		    &build->names);
-		key = cic_db_val(build->names.file, strlen(build->names.file));
-		if (cic_db_get(store, txn, DB_NAMES, key, &found, err) != 0) {
+	for (i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		cic_request_names(&build->request, store->site,
+		    tries[i].suffix, &build->names);
+		if (get_name(store, txn, build->names.file, &entry, err) != 0) {
 			if (err->code != CIC_ENOENT)
 				return -1;
-			return cic_db_put(store, txn, DB_NAMES, key,
-			    cic_db_val(identity, 32), err);
+			entry = (struct name_entry){ .users = 0 };
+			memcpy(entry.identity, identity, 32);
 		}
-		if (found.mv_size == 32 &&
-		    memcmp(found.mv_data, identity, 32) == 0)
-			return 0;
+		if (memcmp(entry.identity, identity, 32) != 0 ||
+		    (tries[i].published && !entry.published))
+			continue;
+		entry.users++;
+		return put_name(store, txn, build->names.file, &entry, err);
 	}
 	return cic_err_set(err, CIC_EIO, "store: the name %s is taken",
 	    build->names.file);
+}
+
+int
+cic_db_leave_names(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err)
+{
+	struct name_entry entry;
+
+	if (get_name(store, txn, build->names.file, &entry, err) != 0)
+		return err->code == CIC_ENOENT ? 0 : -1;
+	if (entry.users > 0)
+		entry.users--;
+	if (build->state == CIC_FINISHED)
+		entry.published = 1;
+	return put_name(store, txn, build->names.file, &entry, err);
 }
 
 int
@@ -156,6 +212,8 @@ cic_db_bury(struct cic_store *store, MDB_txn *txn, const unsigned char id[16],
 	cic_build_print_status(&body, &tomb);
 	rc = cic_db_put(store, txn, DB_STATUS, cic_db_val(id, 16), cic_db_val(body.data, body.len),
 	    err);
+	if (rc == 0)	/* who asks again gets a new build, not this one */
+		rc = cic_db_del(store, txn, DB_BUILDS, cic_db_val(id, 16), err);
 	cic_buf_release(&body);
 	return rc;
 }

@@ -47,12 +47,22 @@ names(void **state)
 		assert_string_not_equal(one.names.image, two.names.image);
 		assert_int_equal(strlen(two.names.file),
 		    strlen(one.names.file) + 9);
+		/* published, it is kept, though the other one's is free */
 		assert_int_equal(change(a, -1, CIC_FAILED, NULL), 0);
-		assert_int_equal(change(b, -1, CIC_FAILED, NULL), 0);
+		assert_int_equal(change(b, -1, CIC_FINISHED, NULL), 0);
 		assert_false(ask(&r2, OWNER, c));
 		three = get(c);
 		assert_string_equal(three.names.file, two.names.file);
 		assert_string_equal(three.names.image, two.names.image);
+		cic_build_release(&three);
+		/* a build that failed keeps nothing from anybody */
+		r2.gpu[0] = r1.gpu[0] = 'g';
+		assert_false(ask(&r1, OWNER, a));
+		assert_int_equal(change(a, -1, CIC_FAILED, NULL), 0);
+		assert_false(ask(&r2, OWNER, c));
+		three = get(c);
+		if (strstr(three.names.file, "_g_v_latest.sif") == NULL)
+			fail_msg("%s", three.names.file);
 		cic_build_release(&one);
 		cic_build_release(&two);
 		cic_build_release(&three);
