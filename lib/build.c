@@ -140,12 +140,12 @@ cic_build_print(struct cic_buf *buf, const struct cic_build *build)
 	int n;
 
 	cic_buf_printf(buf, "{\"schema\":%d,\"seq\":%llu,\"rev\":%llu,"
-	    "\"state\":\"%s\",\"attempt\":%d,\"lost\":%d,\"recheck\":%s,\"rerun\":%s,"
+	    "\"state\":\"%s\",\"attempt\":%d,\"lost\":%d,\"recheck\":%s,\"reruns\":%d,\"force_done\":%s,"
 	    "\"created\":%lld,\"started\":%lld,\"ended\":%lld,"
 	    "\"size\":%llu,\"cause\":\"%s\"", SCHEMA,
 	    (unsigned long long)build->seq, (unsigned long long)build->rev,
 	    cic_state_name(build->state), build->attempt, build->lost,
-	    build->recheck ? "true" : "false", build->rerun ? "true" : "false",
+	    build->recheck ? "true" : "false", build->reruns, build->force_done ? "true" : "false",
 	    (long long)build->created, (long long)build->started, (long long)build->ended,
 	    (unsigned long long)build->size, cic_cause_name(build->cause));
 	for (i = 0; i < TEXT_FIELDS; i++) {
@@ -183,11 +183,29 @@ parse_texts(const struct cic_json *json, struct cic_build *build,
 		snprintf((char *)build + text_fields[i].offset,
 		    text_fields[i].size, "%s", text);
 	}
-	if (!cic_id_parse(build->id, raw) ||
-	    strchr(build->names.file, '/') != NULL)
+	if (!cic_id_parse(build->id, raw))
 		return cic_err_set(err, CIC_EINVAL,
-		    "build record: id or file name is malformed");
+		    "build record: id is malformed");
 	return 0;
+}
+
+/* The names are made anew: a record cannot have others than the request. */
+static int
+check_names(const struct cic_request_site *site, struct cic_build *build,
+    struct cic_err *err)
+{
+	struct cic_names names;
+	int suffix;
+
+	for (suffix = 0; suffix < 2; suffix++) {
+		cic_request_names(&build->request, site, suffix != 0, &names);
+		if (strcmp(names.file, build->names.file) != 0)
+			continue;
+		build->names = names;
+		return 0;
+	}
+	return cic_err_set(err, CIC_EINVAL,
+	    "build record: the file name is not the request's");
 }
 
 static int
@@ -213,7 +231,7 @@ parse_record(const struct cic_json *json, const struct cic_request_site *site,
 {
 	const struct cic_json *owner;
 	int64_t schema = cic_json_int(cic_json_get(json, "schema"), -1);
-	int64_t attempt, lost, seq = cic_json_int(cic_json_get(json, "seq"), 0);
+	int64_t attempt, lost, reruns, seq = cic_json_int(cic_json_get(json, "seq"), 0);
 
 	if (schema != SCHEMA)
 		return cic_err_set(err, CIC_EINVAL,
@@ -226,13 +244,16 @@ parse_record(const struct cic_json *json, const struct cic_request_site *site,
 	build->rev = (uint64_t)cic_json_int(cic_json_get(json, "rev"), 0);
 	attempt = cic_json_int(cic_json_get(json, "attempt"), -1);
 	lost = cic_json_int(cic_json_get(json, "lost"), -1);
-	if (attempt < 0 || attempt > COUNT_MAX || lost < 0 || lost > COUNT_MAX)
-		return cic_err_set(err, CIC_EINVAL,
-		    "build record: attempt or lost is out of range");
+	reruns = cic_json_int(cic_json_get(json, "reruns"), -1);
+	if (attempt < 0 || attempt > COUNT_MAX || lost < 0 ||
+	    lost > COUNT_MAX || reruns < 0 || reruns > COUNT_MAX)
+		return cic_err_set(err, CIC_EINVAL, "build record: attempt, "
+		    "lost or reruns is out of range");
 	build->attempt = (int)attempt;
 	build->lost = (int)lost;
+	build->reruns = (int)reruns;
 	build->recheck = cic_json_bool(cic_json_get(json, "recheck"));
-	build->rerun = cic_json_bool(cic_json_get(json, "rerun"));
+	build->force_done = cic_json_bool(cic_json_get(json, "force_done"));
 	build->created = cic_json_int(cic_json_get(json, "created"), 0);
 	build->started = cic_json_int(cic_json_get(json, "started"), 0);
 	build->ended = cic_json_int(cic_json_get(json, "ended"), 0);
@@ -248,7 +269,10 @@ parse_record(const struct cic_json *json, const struct cic_request_site *site,
 			cic_build_add_owner(build, cic_json_string(owner));
 	if (parse_texts(json, build, err) != 0)
 		return -1;
-	return parse_request(cic_json_get(json, "request"), site, build, err);
+	if (parse_request(cic_json_get(json, "request"), site, build,
+	    err) != 0)
+		return -1;
+	return check_names(site, build, err);
 }
 
 int

@@ -62,7 +62,8 @@ struct cic_build {
 	int			 attempt;	/* counts its starts */
 	int			 lost;		/* starts that died on the way */
 	bool			 recheck;	/* joined late: resolve once more */
-	bool			 rerun;		/* that once more; force is done */
+	int			 reruns;	/* times that was done */
+	bool			 force_done;	/* force has been honoured */
 	struct cic_request	 request;
 	struct cic_names	 names;		/* of image and file */
 	char			*owners[CIC_OWNERS_MAX];	/* heap */

@@ -434,6 +434,7 @@ cic_conf_load(const char *path, struct cic_buf *faults)
 		goto out;
 	}
 	load.conf->path = strdup(path);
+	load.conf->text = strdup(text.data);
 	root = cic_yaml_parse(text.data, text.len, &err);
 	if (root == NULL) {
 		cic_buf_printf(faults, "%s: %s\n", path, err.msg);
@@ -476,6 +477,7 @@ cic_conf_free(struct cic_conf *conf)
 			free(*(char **)field);
 	}
 	free(conf->path);
+	free(conf->text);
 	free(conf);
 }
 

@@ -57,6 +57,7 @@ struct cic_conf {
 	int	 min_free_space;	/* MiB */
 
 	char	*path;			/* the file it was read from */
+	char	*text;			/* what stood in it */
 };
 
 /*

@@ -6,6 +6,7 @@
  * the journal has its last line, whatever that says.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,24 @@ run_job(struct job *job)
 	return rc;
 }
 
+/* Our number, into the lock file that is held for us: for people, scripts, and
+ * the worker when we hang. */
+static void
+write_pid(const struct job *job)
+{
+	char path[CIC_PATH_MAX];
+	struct cic_err ignored;
+	int fd;
+
+	if (cic_path_format(path, &ignored, "%s/lock", job->folder) != 0)
+		return;
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (fd < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
+		cic_log_warn("%s", path);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void
 set_deadline(struct job *job)
 {
@@ -187,6 +206,7 @@ main(int argc, char **argv)
 	if (cic_path_format(job.folder, &err, "%s", folder) != 0 ||
 	    job_read(&job, &err) != 0)
 		cic_log_fatalx("%s", err.msg);
+	write_pid(&job);
 	set_deadline(&job);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	rc = run_job(&job) == 0 ? 0 : 1;

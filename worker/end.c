@@ -3,8 +3,8 @@
  *
  * Order of publishing: the .sif is complete and synced under its temporary
  * name, and the journal with its digest is synced, before we come here.  Then
- * rename, sync the folder, checksum file, and one transaction that ends the
- * build.  A crash anywhere in between leaves the journal to start over from.
+ * the checksum, both renames, the folder synced, and one transaction that ends
+ * the build.  A crash anywhere in between leaves the journal to start over from.
  */
 #include "end.h"
 
@@ -18,6 +18,9 @@
 #include "job.h"
 #include "log.h"
 #include "run.h"
+
+/* Who asks again and again must not keep a build from ending. */
+#define RERUNS_MAX 5
 
 /* How the record changes; see apply_end. */
 struct outcome {
@@ -54,10 +57,13 @@ apply_end(struct cic_build *build, void *arg)
 
 	if (o->line != NULL)
 		copy_result(build, o->line);
-	if (o->state == CIC_FINISHED && build->recheck) {
-		/* somebody asked meanwhile: look once more, force is done */
+	if (o->state == CIC_FINISHED)
+		build->force_done = true;
+	if (build->recheck && build->reruns < RERUNS_MAX &&
+	    o->cause != CIC_CAUSE_TIMED_OUT && o->cause != CIC_CAUSE_STALLED) {
+		/* somebody asked meanwhile, and may know newer commits */
 		build->recheck = false;
-		build->rerun = true;
+		build->reruns++;
 		build->state = CIC_PENDING;
 		return;
 	}
@@ -113,44 +119,67 @@ is_published(const char *path, const struct journal_line *line)
 	    strcmp(sha256, line->sha256) == 0;
 }
 
+/* The checksum in the format of `sha256sum -c`, complete and synced. */
 static int
 write_checksum(const char *path, const char *file, const char *sha256,
     struct cic_err *err)
 {
-	char name[CIC_PATH_MAX], text[CIC_SHA256_HEX + CIC_FILE_MAX + 4];
+	char text[CIC_SHA256_HEX + CIC_FILE_MAX + 4];
 	int len;
 
-	/* the format of sha256sum -c */
 	len = snprintf(text, sizeof(text), "%s  %s\n", sha256, file);
-	if (cic_path_format(name, err, "%s.sha256", path) != 0)
-		return -1;
-	return cic_write_file(name, text, (size_t)len, 0644, err);
+	unlink(path);
+	return cic_write_new_file(path, text, (size_t)len, 0644, err);
 }
 
-static int
+enum published { PUBLISHED, NOT_PUBLISHED, TRY_AGAIN };
+
+/*
+ * Give the file and its checksum their names.  The checksum is written before
+ * the first rename, so that a full disk cannot leave new bytes beside an old
+ * checksum; once the file has its name, whatever fails is tried again.
+ */
+static enum published
 publish(const struct worker *worker, const struct run *run,
     struct cic_err *err)
 {
 	const char *images = worker->conf->images_location;
 	struct cic_build name = { .attempt = run->attempt };
-	char tmp[CIC_PATH_MAX], path[CIC_PATH_MAX];
+	char tmp[CIC_PATH_MAX], path[CIC_PATH_MAX], sum[CIC_PATH_MAX],
+	    sum_tmp[CIC_PATH_MAX];
 	struct stat st;
 
 	snprintf(name.id, sizeof(name.id), "%s", run->id);
 	if (job_temporary(worker->conf, &name, tmp, err) != 0 ||
-	    cic_path_format(path, err, "%s/%s", images, run->file) != 0)
-		return -1;
+	    cic_path_format(path, err, "%s/%s", images, run->file) != 0 ||
+	    cic_path_format(sum, err, "%s.sha256", path) != 0 ||
+	    cic_path_format(sum_tmp, err, "%s.sha256", tmp) != 0)
+		return NOT_PUBLISHED;
 	if (stat(tmp, &st) == 0) {
-		if ((uint64_t)st.st_size != run->last.size)
-			return cic_err_set(err, CIC_EIO,
+		if ((uint64_t)st.st_size != run->last.size) {
+			cic_err_set(err, CIC_EIO,
 			    "%s is not as long as it was made", tmp);
-		if (rename(tmp, path) != 0)
-			return cic_err_errno(err, "rename %s to %s", tmp, path);
-	} else if (!is_published(path, &run->last))
-		return cic_err_set(err, CIC_EIO, "%s has disappeared", tmp);
-	if (cic_sync_dir(images, err) != 0)
-		return -1;
-	return write_checksum(path, run->file, run->last.sha256, err);
+			return NOT_PUBLISHED;
+		}
+		if (write_checksum(sum_tmp, run->file, run->last.sha256,
+		    err) != 0)
+			return NOT_PUBLISHED;
+		if (rename(tmp, path) != 0) {
+			cic_err_errno(err, "rename %s to %s", tmp, path);
+			unlink(sum_tmp);
+			return NOT_PUBLISHED;
+		}
+	} else if (!is_published(path, &run->last)) {
+		cic_err_set(err, CIC_EIO, "%s has disappeared", tmp);
+		return NOT_PUBLISHED;
+	} else if (write_checksum(sum_tmp, run->file, run->last.sha256,
+	    err) != 0)
+		return TRY_AGAIN;
+	if (rename(sum_tmp, sum) != 0) {
+		cic_err_errno(err, "rename %s to %s", sum_tmp, sum);
+		return TRY_AGAIN;
+	}
+	return cic_sync_dir(images, err) == 0 ? PUBLISHED : TRY_AGAIN;
 }
 
 static bool
@@ -159,12 +188,17 @@ end_finished(const struct worker *worker, struct run *run)
 	struct outcome o = { .worker = worker, .line = &run->last,
 	    .state = CIC_FINISHED, .message = run->last.message };
 	struct cic_image image = { .size = run->last.size };
+	enum published how;
 	struct cic_err err;
 
 	if (run->last.size == 0)	/* docker only, or the .sif was right */
 		return record(&o, run, apply_end, NULL);
-	if (publish(worker, run, &err) != 0) {
+	how = publish(worker, run, &err);
+	if (how != PUBLISHED)
 		cic_log_warnx("build %s: publish: %s", run->id, err.msg);
+	if (how == TRY_AGAIN)
+		return false;
+	if (how == NOT_PUBLISHED) {
 		o.state = CIC_FAILED;
 		o.cause = err.code == CIC_ENOSPC ? CIC_CAUSE_DISK :
 		    CIC_CAUSE_INTERNAL;
@@ -225,7 +259,7 @@ end_run(const struct worker *worker, struct run *run)
 	return done;
 }
 
-void
+bool
 end_unstarted(const struct worker *worker, const char *id, int attempt,
     const struct cic_err *why)
 {
@@ -235,5 +269,5 @@ end_unstarted(const struct worker *worker, const char *id, int attempt,
 	struct run run = { .attempt = attempt };
 
 	snprintf(run.id, sizeof(run.id), "%s", id);
-	record(&o, &run, apply_end, NULL);
+	return record(&o, &run, apply_end, NULL);
 }

@@ -23,8 +23,9 @@ struct worker;
  */
 bool end_run(const struct worker *worker, struct run *run);
 
-/* A claimed build that could not even be started. */
-void end_unstarted(const struct worker *worker, const char *id, int attempt,
+/* A claimed build that could not even be started.  False when that cannot be
+ * written now. */
+bool end_unstarted(const struct worker *worker, const char *id, int attempt,
     const struct cic_err *why);
 
 #endif

@@ -4,6 +4,7 @@
  *
  * The folder of a build, <data>/builds/<id>/:
  *	job.json	what the worker wrote for this start
+ *	cic.yaml	the configuration the worker had then
  *	lock		locked as long as cic-build lives
  *	log		everything the tools print, for people
  *	journal-<n>	JSON lines of start n, for the worker (journal.h)

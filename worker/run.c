@@ -71,7 +71,7 @@ static void
 become_build(const struct worker *worker, const struct run *run, int lock,
     int log, int report)
 {
-	char marker[CIC_ID_TEXT + 16];
+	char marker[CIC_ID_TEXT + 16], config[CIC_PATH_MAX + 16];
 	sigset_t none;
 	int e;
 
@@ -80,6 +80,7 @@ become_build(const struct worker *worker, const struct run *run, int lock,
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* by this sweep.c finds what a dead cic-build left behind */
 	snprintf(marker, sizeof(marker), "CIC_BUILD=%s", run->id);
+	snprintf(config, sizeof(config), "%s/cic.yaml", run->folder);
 	putenv(marker);
 	/* LMDB's files, say, are none of its business */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -87,7 +88,7 @@ become_build(const struct worker *worker, const struct run *run, int lock,
 	    dup2(run->journal_fd, STDOUT_FILENO) >= 0 &&
 	    dup2(log, STDERR_FILENO) >= 0 && fcntl(lock, F_SETFD, 0) == 0)
 		execl(worker->build_program, "cic-build", "--config",
-		    worker->conf->path, "--build", run->folder, (char *)NULL);
+		    config, "--build", run->folder, (char *)NULL);
 	e = errno;
 	(void)!write(report, &e, sizeof(e));
 	_exit(127);
@@ -99,18 +100,19 @@ become_build(const struct worker *worker, const struct run *run, int lock,
  */
 static int
 fork_build(const struct worker *worker, const struct run *run, int lock,
-    int log, pid_t *pid, struct cic_err *err)
+    int log, struct cic_err *err)
 {
 	int report[2], child_errno = 0;
+	pid_t pid;
 	ssize_t n;
 
 	if (pipe2(report, O_CLOEXEC) != 0)
 		return cic_err_errno(err, "pipe");
-	*pid = fork();
-	if (*pid == 0)
+	pid = fork();
+	if (pid == 0)
 		become_build(worker, run, lock, log, report[1]);
 	close(report[1]);
-	if (*pid < 0) {
+	if (pid < 0) {
 		close(report[0]);
 		return cic_err_errno(err, "fork");
 	}
@@ -120,7 +122,7 @@ fork_build(const struct worker *worker, const struct run *run, int lock,
 	close(report[0]);
 	if (n == 0)
 		return 0;
-	waitpid(*pid, NULL, 0);
+	waitpid(pid, NULL, 0);
 	errno = child_errno;
 	return cic_err_errno(err, "run %s", worker->build_program);
 }
@@ -130,7 +132,6 @@ start_process(const struct worker *worker, struct run *run, int lock,
     struct cic_err *err)
 {
 	char path[CIC_PATH_MAX];
-	pid_t pid = -1;
 	int log, rc;
 
 	if (cic_path_format(path, err, "%s/log", run->folder) != 0)
@@ -138,14 +139,24 @@ start_process(const struct worker *worker, struct run *run, int lock,
 	log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (log < 0)
 		return cic_err_errno(err, "open %s", path);
-	rc = fork_build(worker, run, lock, log, &pid, err);
+	/* an earlier start's number must not be taken for this one's */
+	rc = ftruncate(lock, 0) != 0 ? cic_err_errno(err, "%s", run->lock) :
+	    fork_build(worker, run, lock, log, err);
 	close(log);
-	if (rc != 0)
+	return rc;
+}
+
+/* The configuration as this worker has it: its file may be changing now. */
+static int
+write_config(const struct worker *worker, const struct run *run,
+    struct cic_err *err)
+{
+	char path[CIC_PATH_MAX];
+	const char *text = worker->conf->text;
+
+	if (cic_path_format(path, err, "%s/cic.yaml", run->folder) != 0)
 		return -1;
-	/* for people and scripts that look for it; we go by the lock */
-	if (ftruncate(lock, 0) != 0 || dprintf(lock, "%d\n", (int)pid) < 0)
-		cic_log_warn("build %s: lock file", run->id);
-	return 0;
+	return cic_write_file(path, text, strlen(text), 0600, err);
 }
 
 static int
@@ -162,7 +173,9 @@ prepare(const struct worker *worker, struct run *run,
 	lock = cic_lock_file(run->lock, 0600, err);
 	if (lock < 0)
 		return -1;
-	rc = job_write(run->folder, build, &known, err);
+	rc = write_config(worker, run, err);
+	if (rc == 0)
+		rc = job_write(run->folder, build, &known, err);
 	if (rc == 0)
 		rc = open_journal(run, O_RDWR | O_CREAT | O_TRUNC | O_APPEND,
 		    err);

@@ -16,7 +16,7 @@ static void
 make_options(const struct job *job, struct options *o)
 {
 	const struct cic_request *r = &job->build.request;
-	bool forced = r->force && !job->build.rerun;
+	bool forced = r->force && !job->build.force_done;
 	int i;
 
 	snprintf(o->text[0], sizeof(o->text[0]), "BASE_IMAGE=%s",

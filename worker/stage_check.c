@@ -131,7 +131,7 @@ stage_check(struct job *job, struct cic_err *err)
 	job->cause = CIC_CAUSE_INTERNAL;
 	if (make_key(job, err) != 0)
 		return -1;
-	if (job->build.request.force && !job->build.rerun) {
+	if (job->build.request.force && !job->build.force_done) {
 		job_say(job, "force: the image is built anew");
 	} else if (cic_engine_image_id(&engine, job->build.names.image,
 	    CIC_KEY_LABEL, id, label, sizeof(label), err) != 0) {

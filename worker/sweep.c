@@ -18,6 +18,9 @@
 #define ENVIRON_MAX	(128 * 1024)
 #define ROUNDS		100	/* of 100 ms */
 
+/* What other builds run; set by sweep_spare. */
+static const char *build_program = "";
+
 struct process {
 	pid_t	pid, parent;
 	bool	ours;
@@ -49,6 +52,22 @@ read_proc(pid_t pid, const char *name, char *out, size_t size)
 	return (ssize_t)len;
 }
 
+/* Another build of the same worker, by the file it runs: its environment is
+ * for anybody to choose. */
+static bool
+is_cic_build(pid_t pid)
+{
+	char link[64], path[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	return strcmp(path, build_program) == 0;
+}
+
 /* Is it the build's, by its environment or as an orphan that came to us? */
 static bool
 is_ours(pid_t pid, pid_t parent, const char *marker, char *scratch)
@@ -57,9 +76,9 @@ is_ours(pid_t pid, pid_t parent, const char *marker, char *scratch)
 	const char *p;
 
 	for (p = scratch; len > 0 && p < scratch + len; p += strlen(p) + 1)
-		if (strncmp(p, "CIC_BUILD=", 10) == 0)
-			return strcmp(p, marker) == 0;
-	return parent == getpid();
+		if (strcmp(p, marker) == 0)
+			return true;
+	return parent == getpid() && !is_cic_build(pid);
 }
 
 /* The process that keeps a user's podman name space; all builds share it. */
@@ -144,6 +163,12 @@ mark_descendants(struct table *table)
 				    table->at[j].pid == table->at[i].parent)
 					table->at[i].ours = changed = true;
 	}
+}
+
+void
+sweep_spare(const char *program)
+{
+	build_program = program;
 }
 
 void

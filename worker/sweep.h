@@ -6,11 +6,15 @@
 
 struct cic_conf;
 
+/* The worker's children that run this program, cic-build, are other builds
+ * and spared.  The string must live on. */
+void sweep_spare(const char *program);
+
 /*
- * Kill every process whose environment says CIC_BUILD=<id>, every child of
- * ours whose environment names no build at all (what runs inside an image
- * build has the image's environment; as subreapers we get it when its client
- * is killed), and all that descend from these.  Never ourselves.
+ * Kill every process whose environment says CIC_BUILD=<id>, every other child
+ * of ours (what runs inside an image build has the image's environment; as
+ * subreapers we get it when its client is killed), and all that descend from
+ * these.  Never ourselves.
  *
  * Called by the worker when a cic-build is gone, and by cic-build when it is
  * done.  Returns when none is left, or after ten seconds.

@@ -25,6 +25,7 @@
 #include "log.h"
 #include "run.h"
 #include "spawn.h"
+#include "sweep.h"
 #include "version.h"
 #include "wake.h"
 
@@ -129,11 +130,12 @@ start_waiting(struct runs *runs)
 		cic_log_info("build %s: attempt %d of %s", build.id,
 		    build.attempt, build.names.image);
 		run = run_start(&runs->worker, &build, &err);
+		if (run == NULL && !end_unstarted(&runs->worker, build.id,
+		    build.attempt, &err))
+			/* not forgotten: follow it as one that was lost */
+			run = run_adopt(&runs->worker, &build, &err);
 		if (run != NULL)
 			push(runs, run);
-		else
-			end_unstarted(&runs->worker, build.id, build.attempt,
-			    &err);
 		cic_build_release(&build);
 	}
 }
@@ -188,13 +190,28 @@ open_signals(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+/* A folder that others must get into, whatever our umask.  One that is there
+ * is its owner's business. */
+static int
+make_public_folder(const char *path, struct cic_err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return 0;
+	if (cic_mkdir_p(path, 0755, err) != 0)
+		return -1;
+	return chmod(path, 0755) == 0 ? 0 :
+	    cic_err_errno(err, "folder %s", path);
+}
+
 /* db/ belongs to the group that both programs are in, whatever the umask. */
 static int
 make_store_folder(const struct cic_conf *conf, struct cic_err *err)
 {
 	char path[CIC_PATH_MAX];
 
-	if (cic_mkdir_p(conf->data, 0755, err) != 0 ||
+	if (make_public_folder(conf->data, err) != 0 ||
 	    cic_path_format(path, err, "%s/db", conf->data) != 0)
 		return -1;
 	if (mkdir(path, 0770) == 0 && chmod(path, 02770) == 0)
@@ -213,7 +230,7 @@ check_site(const struct cic_conf *conf, int null_fd, struct cic_err *err)
 	if (make_store_folder(conf, err) != 0 ||
 	    cic_path_format(path, err, "%s/builds", conf->data) != 0 ||
 	    cic_mkdir_p(path, 0750, err) != 0 ||
-	    cic_mkdir_p(conf->images_location, 0755, err) != 0)
+	    make_public_folder(conf->images_location, err) != 0)
 		return -1;
 	if (cic_path_format(path, err, "%s/Dockerfile", conf->templates) != 0)
 		return -1;
@@ -280,6 +297,7 @@ work(const struct cic_conf *conf)
 
 	find_build_program(build_program);
 	runs.worker.build_program = build_program;
+	sweep_spare(build_program);
 	runs.worker.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (check_site(conf, runs.worker.null_fd, &err) != 0 ||

@@ -201,7 +201,7 @@ sample(void)
 	static const char request[] = "{\"machine\":{\"architecture\":\"rome\"},"
 	    "\"workflow\":\"w\",\"step_id\":\"s\"}";
 	struct cic_build b = { .seq = 7, .rev = 9, .state = CIC_FAILED,
-	    .attempt = 2, .lost = 1, .recheck = true, .rerun = true,
+	    .attempt = 2, .lost = 1, .recheck = true, .reruns = 1,
 	    .created = 1700000000000, .started = 2, .ended = 3,
 	    .cause = CIC_CAUSE_DISK, .size = 1ULL << 53 };
 
