@@ -368,8 +368,8 @@ cic_lock_is_held(const char *path)
 	if (fd < 0)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	held = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+		return errno != ENOENT;	/* cannot know: say what harms less */
+	held = fcntl(fd, F_OFD_GETLK, &whole) != 0 || whole.l_type != F_UNLCK;
 	close(fd);
 	return held;
 }

@@ -57,7 +57,7 @@ int cic_free_bytes(const char *path, uint64_t *bytes, struct cic_err *err);
 int cic_lock_file(const char *path, mode_t mode, struct cic_err *err);
 
 /* Is the lock held?  Takes nothing, so it disturbs nobody.
- * A file that cannot be opened is not locked. */
+ * True when it cannot be found out, but for a file that is not there. */
 bool cic_lock_is_held(const char *path);
 
 #endif

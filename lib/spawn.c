@@ -266,6 +266,14 @@ cic_spawn_wait(const struct cic_spawn *spawn, pid_t pid, int *status,
 			grown = seconds();
 		}
 		why = limit_hit(spawn, started, grown);
+		if (why == NULL && limited && size > CIC_SPAWN_LOG_MAX) {
+			cic_kill_group(pid, GRACE);
+			waitpid(pid, &raw, 0);
+			return cic_err_set(err, CIC_EINVAL, "%s: the log is "
+			    "larger than %lld MiB; it was ended",
+			    spawn->argv->arg[0],
+			    (long long)(CIC_SPAWN_LOG_MAX >> 20));
+		}
 		if (why == NULL)
 			continue;
 		cic_kill_group(pid, GRACE);

@@ -48,12 +48,15 @@ struct cic_spawn {
 						 * watched with `output` */
 };
 
+#define CIC_SPAWN_LOG_MAX	((off_t)256 << 20)	/* bytes of the file log_fd */
+
 /*
  * Run and wait.
  *
  * Returns 0 with `status` = the exit status, 128 + n for a death by signal n.
  * -1: CIC_ENOENT the program or cwd is not there, CIC_EAGAIN a time limit was hit
- * (the message says which; the process group is dead), CIC_EINVAL its output
+ * (the message says which; the process group is dead), CIC_EINVAL the log
+ * grew past CIC_SPAWN_LOG_MAX (with a limit set) or its output
  * was larger than `output` may hold, CIC_EIO anything else.
  */
 int cic_spawn(const struct cic_spawn *spawn, int *status, struct cic_err *err);
