@@ -72,6 +72,15 @@ id=$(submit odd step ',"version":"feature/x"')
 is "$(state_at_end "$id")" FINISHED "a branch with a slash"
 like "$(status_of "$id" | field filename)" "odd_step_x86_64_nompi_nogpu_????????_v_feature-x.sif" "has a name without one"
 
+id=$(submit odd step ",\"version\":\"$(git -C "$w" rev-parse main~0)\"")
+is "$(state_at_end "$id")" FINISHED "the commit that a branch is at"
+(cd "$w" && git checkout --quiet --detach && echo x > odd/step/fork && commit stray && git checkout --quiet main)
+stray=$(git -C "$w" reflog --format=%H | sed -n 2p)
+git -C "$w" config uploadpack.allowAnySHA1InWant true
+id=$(submit odd step ",\"version\":\"$stray\"")
+is "$(state_at_end "$id")" FAILED "a commit that is on no branch is not built, though the server would give it"
+like "$(status_of "$id" | field message)" "*no branch or tag*is at commit $stray*" "and the message says so"
+
 # damage
 mirror=$(grep -l "$w" "$T"/data/mirrors/*.git/config "$T"/data/mirrors/*.git/FETCH_HEAD 2> /dev/null | head -n 1)
 [ -n "$mirror" ] || mirror=$(for m in "$T"/data/mirrors/*.git; do

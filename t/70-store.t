@@ -46,6 +46,28 @@ is "$(state_at_end "$same") $(calls)" "FINISHED 2" "a .sif that is missing is ma
 ok "and is there" test -s "$T/images/cases_ok_x86_64_nompi_nogpu_v_latest.sif"
 same=$(submit cases ok ',"force":true')
 is "$(state_at_end "$same") $(calls)" "FINISHED 3" "force builds all the same"
+is "$(stat -c %a "$T/images" "$T/data/db" | tr '\n' ' ')" "755 2770 " "the folders are for those who need them"
+
+# it joined a build that fails, and the fault is mended meanwhile
+touch "$T/hold.build"
+id=$(submit cases bad_post)
+wait_for 60 has_state "$id" BUILDING
+echo 'true' > "$T/registry/cases/bad_post/post_inst.sh"
+"$top/conf/demo/repositories.sh" "$T/git" "$T/registry" > "$T/git.log"
+is "$(submit cases bad_post)" "$id" "who mended the fault joins the build that has it"
+rm "$T/hold.build"
+is "$(state_at_end "$id")" FINISHED "and it ends with what was mended"
+
+# asking again and again does not keep a build from ending
+id=$(submit cases ok ',"version":"v1"')
+ask_again() { submit cases ok ',"version":"v1"' > "$T/again"; has_ended "$id"; }
+ok "a build ends however often it is asked for" wait_for 120 ask_again
+
+# somebody edits the configuration, badly; the worker has its own copy
+echo 'weather: fine' >> "$T/cic.yaml"
+id=$(submit cases ok ',"version":"main"')
+is "$(state_at_end "$id")" FINISHED "a fault in a configuration nobody has loaded yet hurts no build"
+sed -i '$d' "$T/cic.yaml"
 
 # in turn: two requests for one output name; side by side: two names
 touch "$T/hold.build"
@@ -57,15 +79,14 @@ ok "another name is built side by side" wait_for 60 has_state "$third" BUILDING
 is "$(state_of "$second")" PENDING "the same name waits for its turn"
 fourth=$(submit cases slow)
 is "$(state_of "$fourth")" PENDING "no more than max_concurrent_builds at once"
-rm "$T/hold.build"
-is "$(state_at_end "$first") $(state_at_end "$second") $(state_at_end "$third")" "FINISHED FINISHED FINISHED" "all end"
-wait_for 60 has_state "$fourth" BUILDING
-
-# one name, two meanings: a_b + c and a + b_c
+# one name, two meanings: a_b + c and a + b_c; both wait
 one=$(submit a_b c)
 two=$(submit a b_c)
 is "$(status_of "$one" | field image_id)" "${IMAGES}a_b_c_x86_64_nompi_nogpu:latest" "the first has the name"
 like "$(status_of "$two" | field image_id)" "${IMAGES}a_b_c_x86_64_nompi_nogpu_????????:latest" "the second has a suffix"
+rm "$T/hold.build"
+is "$(state_at_end "$first") $(state_at_end "$second") $(state_at_end "$third")" "FINISHED FINISHED FINISHED" "all end"
+wait_for 60 has_state "$fourth" BUILDING
 stop
 ok "stopping leaves no process of a build" test -z "$(ps -eo args | grep '^sleep 611\.5')"
 

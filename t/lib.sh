@@ -123,7 +123,6 @@ config() {
         podman) engine_command=${ENGINE_COMMAND:-$PODMAN} build_args=$PODMAN_BUILD_ARGS ;;
         docker) engine_command=${ENGINE_COMMAND:-$DOCKER} build_args=$DOCKER_BUILD_ARGS ;;
     esac
-    mkdir -p "$T/data" "$T/images"
     [ -d "$T/git" ] || "$top/conf/demo/repositories.sh" "$T/git" "${REGISTRY:-$top/conf/demo/workflow-registry}" \
         "$top/conf/demo/software-catalog" > "$T/git.log"
     # shellcheck disable=SC2086 # words

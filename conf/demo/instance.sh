@@ -112,7 +112,7 @@ start_fcgi() {
 
 start_worker() {
     alive cic-worker "$dir/cic.yaml" && return 0
-    setsid "$bin/cic-worker" --config "$dir/cic.yaml" >> "$dir/log/cic-worker.log" 2>&1 < /dev/null &
+    (umask 0027; exec setsid "$bin/cic-worker" --config "$dir/cic.yaml" >> "$dir/log/cic-worker.log" 2>&1 < /dev/null) &
     echo $! > "$dir/cic-worker.pid"
 }
 
