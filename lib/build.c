@@ -194,7 +194,7 @@ static int
 check_names(const struct cic_request_site *site, struct cic_build *build,
     struct cic_err *err)
 {
-	struct cic_names names;
+	struct cic_names names = { .file = "" };
 	int suffix;
 
 	for (suffix = 0; suffix < 2; suffix++) {

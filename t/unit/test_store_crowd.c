@@ -139,7 +139,7 @@ killed_while_accepting(void **state)
 		pid_t pid;
 
 		assert_int_equal(pipe(p), 0);
-		snprintf(who, sizeof(who), "k%d", life);
+		snprintf(who, sizeof(who), "k%d", life & 15);
 		pid = child(who, 1000000, p[1]);
 		close(p[1]);
 		for (int i = 0; i < 3 + life; i++, seen++) {
@@ -200,7 +200,7 @@ threads_and_processes(void **state)
 	s = opened();
 	for (int i = 0; i < 4; i++) {
 		t[i] = (struct thread){ .store = s, .fd = fd };
-		snprintf(t[i].who, sizeof(t[i].who), "t%d", i);
+		snprintf(t[i].who, sizeof(t[i].who), "t%d", i & 15);
 		assert_int_equal(pthread_create(&ids[i], NULL, thread, &t[i]), 0);
 	}
 	for (int i = 0; i < 4; i++) {
