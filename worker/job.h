@@ -83,7 +83,7 @@ int job_write(const char *folder, const struct cic_build *build,
  * store's records. */
 int job_read(struct job *job, struct cic_err *err);
 
-/* <folder>/work/<name>; name "" for the folder itself. */
+/* A name in the build's scratch folder; "" for that folder itself. */
 int job_path(const struct job *job, const char *name, char out[CIC_PATH_MAX],
     struct cic_err *err);
 

@@ -46,6 +46,9 @@ convert_builtin(struct job *job, const char *tmp, struct cic_err *err)
 		unlink(tmp);
 		rc = -1;
 	}
+	/* our own work is trusted no more than others' */
+	if (rc == 0 && cic_sif_check(tmp, err) != 0)
+		rc = cic_err_wrap(err, "the converter's output is not whole");
 	if (rc == 0) {
 		job->made.size = converted.size;
 		snprintf(job->made.sha256, sizeof(job->made.sha256), "%s",
