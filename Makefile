@@ -17,7 +17,7 @@ CFLAGS ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 override CFLAGS += -std=c11 -D_GNU_SOURCE -iquote lib -iquote worker -MMD -MP -pthread $(WARN) $(EXTRA)
 LDFLAGS ?= -Wl,-z,relro,-z,now
 override LDFLAGS += -pthread $(EXTRA)
-LIBS = -lfcgi -lcjson -luuid -llmdb -lyaml -lcrypto -lsquashfs -larchive \
+LIBS = -lfcgi -lcurl -lcjson -luuid -llmdb -lyaml -lcrypto -lsquashfs -larchive \
 	-ldeflate -lm
 
 LIB = $(BUILD)/libcic.a
@@ -25,7 +25,7 @@ LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 BUILD_OBJ = $(patsubst %,$(BUILD)/worker/%.o,build_main job journal \
 	description failure sweep stage_resolve stage_check stage_context \
-	stage_build stage_convert)
+	stage_build stage_convert convert_command)
 WORKER_OBJ = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end sweep \
 	job journal)
 PROGRAMS = $(BUILD)/cic.fcgi $(BUILD)/cic-worker $(BUILD)/cic-build

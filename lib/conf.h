@@ -46,6 +46,8 @@ struct cic_conf {
 	struct cic_list engine_build_args;	/* after `buildx build` */
 	int	 converter;		/* enum cic_converter */
 	char	*converter_command;	/* "" is the converter's own name */
+	int	 converter_level;	/* builtin's: libdeflate's, 1..12 */
+	int	 converter_threads;	/* builtin's; 0: as many as allowed */
 	char	*images_location;	/* what the web server serves */
 	char	*templates;		/* folder of Dockerfile and inner.sh */
 	int	 max_concurrent_builds;

@@ -1,45 +1,59 @@
 /*
- * The built-in converter: a root file system's tar stream and the image's
- * configuration become one .sif.
+ * The built-in converter: an image's files and its configuration become one
+ * .sif.
  *
- *	docker export | podman export  ->  tar.h  ->  tree.h
- *	                                     |          |
- *	                                 file data   names, modes, links
- *	                                     v          v
- *	                          sqfs.h, inside the file sif.h lays out
+ *	engine's export, folder, layers  ->  source.h  ->  intake.h
+ *	                                                   |      |
+ *	                                              tree.h      data
+ *	                                    names, modes, links      |
+ *	                                                   v      v
+ *	                            sqfs.h, inside the file sif.h lays out
  *
  * The file is written once, in place: no temporary copy of the image, no data
  * on disk but the result.  In memory are the names and attributes of all
- * entries and a few dozen blocks: 16 MiB for an ordinary image, 320 MiB for one
- * of a million files (measured; limits in tree.h and sqfs.h).
+ * entries and a few dozen blocks; limits in tree.h and sqfs.h.
  *
- * The same stream and the same configuration give the same bytes, on any
- * machine and with any number of threads.  Nothing of the time of day, the
- * host, the user or the build gets in, except by `extra_json`.  What the
- * engine adds to an export is taken out or set to the image's own time:
- * see `normalise` in convert.c.
+ * The same image gives the same bytes, on any machine, with any number of
+ * threads, from docker as from podman.  Nothing of the time of day, the host or
+ * the user gets in, except by `describe`.
  */
 #ifndef CIC_CONVERT_H
 #define CIC_CONVERT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct cic_err;
+struct cic_oci_layer;
+struct cic_source;
+
+#define CIC_CONVERT_LEVEL	5	/* libdeflate's, when none is said */
+#define CIC_CONVERT_THREADS	64	/* most */
+
+/* The object that tells what a file was made of. */
+#define CIC_CONVERT_OBJECT	"cic-build.json"
 
 struct cic_convert {
-	int		 tar_fd;	/* export stream; read to its end, not closed */
-	/* `image inspect`'s element [0]: {Created, Architecture, Config: {Env,
+	/* The image's files: one source, or layers, lowest first. */
+	struct cic_source *files;	/* or NULL */
+	const struct cic_oci_layer *layer;
+	size_t		 layers;
+	/* `image inspect`'s object: {Created, Architecture, Config: {Env,
 	 * Entrypoint, Cmd, Labels, …}}; NUL-terminated, at most 4 MiB. */
-	const char	*config_json;
+	const char	*config;
 	/* What the definition text says the image was made from: "bootstrap:
 	 * <scheme>", "from: <reference>".  One line each. */
 	const char	*scheme;	/* "docker-daemon" */
 	const char	*reference;	/* "name:tag" */
-	/* One more JSON object to embed under a name of its own, or NULL.
-	 * `siftool list` shows it; nothing at run time reads it. */
-	const char	*extra_name;	/* 1..127 bytes, say "cic-build.json" */
-	const char	*extra_json;
-	unsigned	 threads;	/* compressors; 0 = CPUs allowed to us */
+	/* What is embedded as CIC_CONVERT_OBJECT: "tools" (the versions that
+	 * made the file), "image_id", the members of the object `describe`, and
+	 * "spack_lock", what stands in the image's file `lock`. */
+	const char	*image_id;
+	const char	*describe;	/* JSON, or NULL */
+	const char	*lock;		/* path without "/" in front, or NULL; no
+					 * such file is fine, one that is no JSON
+					 * is an error */
+	unsigned	 threads;	/* compressors; 0 = cpus.h */
 	int		 level;		/* libdeflate's 1..12; 0 = 5 */
 	/* Called from the calling thread, about once per MiB of file data, or
 	 * NULL: data bytes and entries taken in so far. */
@@ -55,23 +69,17 @@ struct cic_converted {
 };
 
 /*
- * Convert the stream `what->tar_fd` into the new file `output`.
+ * Write the .sif into `fd`.
  *
- * output   must not exist (O_EXCL); a name that only this build uses.  Mode
- *          0644 whatever the umask.  On success it is complete and synced; the
- *          caller renames it and syncs the folder.  On failure it is gone.
- * out      set on success only
+ * fd    empty, for reading and writing; on success a complete .sif that passes
+ *       cic_sif_check, not yet synced; on failure garbage
+ * out   set on success only
  *
- * The stream is read to its end on success only; on failure the caller closes
- * its end, so that the producer gets a SIGPIPE instead of waiting.
- *
- * Returns 0; -1 with err: CIC_EINVAL the stream or the configuration is not
- * what it must be (the message names the entry or the field), CIC_EEXIST
- * output exists, CIC_ENOSPC the disk is full, CIC_EIO everything else.
- * Not to be cancelled but by ending the process or closing the stream's other
- * end, which reads as a truncated stream.
+ * Returns 0; -1 with err: CIC_EINVAL the image, its configuration or an option is
+ * not what it must be (the message names the entry or the field), CIC_ENOSPC the
+ * disk is full, CIC_EIO everything else.
  */
-int cic_convert_tar(const struct cic_convert *what, const char *output,
+int cic_convert(const struct cic_convert *what, int fd,
     struct cic_converted *out, struct cic_err *err);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -345,6 +346,73 @@ cic_engine_export_end(const struct cic_engine *engine,
 		    "%s export ended with status %d; the log has what it said",
 		    command(engine->conf), status);
 	return rc;
+}
+
+int
+cic_engine_mount(const struct cic_engine *engine, const char *image_id,
+    struct cic_buf *folder, struct cic_err *err)
+{
+	const char *words[] = { "image", "mount", image_id, NULL };
+	struct cic_buf out;
+	int rc;
+
+	cic_buf_init(&out, CIC_PATH_MAX);
+	rc = must(engine, words, &out, QUICK, err);
+	if (rc == 0 && (out.data[0] != '/' || strcspn(out.data, "\n") + 1 !=
+	    out.len))
+		rc = cic_err_set(err, CIC_EIO, "%s image mount printed no folder",
+		    command(engine->conf));
+	else if (rc == 0)
+		cic_buf_add(folder, out.data, out.len - 1);
+	cic_buf_release(&out);
+	return rc;
+}
+
+int
+cic_engine_unmount(const struct cic_engine *engine, const char *image_id,
+    struct cic_err *err)
+{
+	const char *words[] = { "image", "unmount", image_id, NULL };
+	struct cic_buf out;
+	int rc;
+
+	cic_buf_init(&out, 65536);
+	rc = must(engine, words, &out, QUICK, err);
+	cic_buf_release(&out);
+	return rc;
+}
+
+/* "unix:///run/docker.sock\n" -> the path. */
+static bool
+socket_of(const char *host, char path[CIC_PATH_MAX])
+{
+	struct cic_err ignored;
+
+	return strncmp(host, "unix:///", 8) == 0 &&
+	    cic_path_format(path, &ignored, "%.*s", (int)strcspn(host + 7, "\n"),
+	    host + 7) == 0;
+}
+
+bool
+cic_engine_socket(const struct cic_engine *engine, char path[CIC_PATH_MAX])
+{
+	const char *words[] = { "context", "inspect", "--format",
+	    "{{.Endpoints.docker.Host}}", NULL };
+	const char *host = getenv("DOCKER_HOST");
+	struct cic_err ignored;
+	struct cic_buf out;
+	bool found = false;
+
+	if (engine->conf->engine_args.count == 0 && host != NULL)
+		return socket_of(host, path);
+	/* Without its client, docker's engine is where it always is. */
+	if (!cic_program_exists(command(engine->conf)))
+		return socket_of("unix:///var/run/docker.sock", path);
+	cic_buf_init(&out, CIC_PATH_MAX);
+	if (run(engine, words, &out, QUICK, &ignored) == 0)
+		found = socket_of(out.data, path);
+	cic_buf_release(&out);
+	return found;
 }
 
 int

@@ -14,6 +14,7 @@
 #include "build.h"
 #include "conf.h"
 #include "err.h"
+#include "path.h"
 
 struct cic_buf;
 
@@ -75,6 +76,18 @@ int cic_engine_export_start(const struct cic_engine *engine,
     struct cic_err *err);
 int cic_engine_export_end(const struct cic_engine *engine,
     struct cic_engine_export *export, struct cic_err *err);
+
+/* Podman: mount an image's root file system, read-only; its folder is appended to
+ * `folder`.  Images are mounted as often as this is called, and stay so until
+ * unmounted as often. */
+int cic_engine_mount(const struct cic_engine *engine, const char *image_id,
+    struct cic_buf *folder, struct cic_err *err);
+int cic_engine_unmount(const struct cic_engine *engine, const char *image_id,
+    struct cic_err *err);
+
+/* Docker: the Unix socket its client would use, context and DOCKER_HOST counted.
+ * False when it is none (tcp, ssh). */
+bool cic_engine_socket(const struct cic_engine *engine, char path[CIC_PATH_MAX]);
 
 /* Write the image as a docker-archive file. */
 int cic_engine_save(const struct cic_engine *engine, const char *image_id,

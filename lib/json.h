@@ -34,6 +34,10 @@ struct cic_json *cic_json_parse(const char *text, size_t len,
     struct cic_err *err);
 void cic_json_free(struct cic_json *json);	/* takes NULL */
 
+/* Is the text JSON?  As above, but for the number of members and for duplicate
+ * keys: for texts that are only passed on. */
+int cic_json_check_text(const char *text, size_t len, struct cic_err *err);
+
 enum cic_json_type cic_json_type(const struct cic_json *json);
 /* "a string", "an object" …, for messages; `json` NULL: "nothing". */
 const char *cic_json_type_name(const struct cic_json *json);

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #define MAX_DEPTH	32
-#define MAX_MEMBERS	256	/* of one object; bounds the duplicate check */
 
 struct scan {
 	const unsigned char	*text, *pos, *end;
 	struct cic_err		*err;
 	int			 depth;
+	unsigned		 members;	/* most of one object */
 };
 
 static bool scan_value(struct scan *s);
@@ -235,12 +235,12 @@ scan_array(struct scan *s)
 static bool
 scan_object(struct scan *s)
 {
-	int members = 0;
+	unsigned members = 0;
 
 	if (next_is(s, '}'))
 		return true;
 	do {
-		if (++members > MAX_MEMBERS)
+		if (++members > s->members)
 			return fail(s, "object with more than 256 members");
 		if (!next_is(s, '"'))
 			return fail(s, "expected a quoted key");
@@ -291,13 +291,15 @@ scan_value(struct scan *s)
 }
 
 int
-cic_json_check(const char *text, size_t len, struct cic_err *err)
+cic_json_check(const char *text, size_t len, unsigned members,
+    struct cic_err *err)
 {
 	struct scan s = {
 		.text = (const unsigned char *)text,
 		.pos = (const unsigned char *)text,
 		.end = (const unsigned char *)text + len,
 		.err = err,
+		.members = members,
 	};
 
 	if (!scan_value(&s))

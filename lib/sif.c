@@ -80,9 +80,21 @@ arch_code(const char *arch)
 /* --- writing ------------------------------------------------------------ */
 
 static int
+check_json(const struct cic_sif_json *json, struct cic_err *err)
+{
+	size_t n = strlen(json->name);
+
+	if (n == 0 || n > CIC_SIF_NAME_MAX || json->len == 0)
+		return cic_err_set(err, CIC_EINVAL,
+		    "sif: JSON object \"%.130s\" has a bad name or no text",
+		    json->name);
+	return 0;
+}
+
+static int
 check_spec(const struct cic_sif *sif, struct cic_err *err)
 {
-	size_t i, n;
+	size_t i;
 
 	if (sif->definition == NULL || *sif->definition == '\0')
 		return cic_err_set(err, CIC_EINVAL, "sif: no definition text");
@@ -90,12 +102,10 @@ check_spec(const struct cic_sif *sif, struct cic_err *err)
 		return cic_err_set(err, CIC_EINVAL, "sif: over %d JSON objects",
 		    CIC_SIF_JSON_MAX);
 	for (i = 0; i < sif->njson; i++) {
-		n = strlen(sif->json[i].name);
-		if (n == 0 || n > CIC_SIF_NAME_MAX || sif->json[i].len == 0)
-			return cic_err_set(err, CIC_EINVAL,
-			    "sif: JSON object %zu has a bad name or no text", i);
+		if (check_json(&sif->json[i], err) == -1)
+			return -1;
 	}
-	return 0;
+	return sif->last.name == NULL ? 0 : check_json(&sif->last, err);
 }
 
 static int
@@ -168,6 +178,15 @@ describe(struct descriptor *table, int n, int32_t type, uint64_t off,
 	return d;
 }
 
+static void
+describe_json(struct descriptor *table, int n, const struct cic_sif_json *json,
+    uint64_t *end)
+{
+	struct descriptor *d = describe(table, n, DATA_JSON, *end, json->len, end);
+
+	memcpy(d->name, json->name, strlen(json->name));
+}
+
 /* Returns the end of the last object. */
 static uint64_t
 fill_table(struct descriptor *table, const struct cic_sif *sif, uint64_t fs_size)
@@ -178,14 +197,14 @@ fill_table(struct descriptor *table, const struct cic_sif *sif, uint64_t fs_size
 	int n = 0;
 
 	describe(table, n++, DATA_DEFFILE, end, strlen(sif->definition), &end);
-	for (i = 0; i < sif->njson; i++) {
-		d = describe(table, n++, DATA_JSON, end, sif->json[i].len, &end);
-		memcpy(d->name, sif->json[i].name, strlen(sif->json[i].name));
-	}
-	d = describe(table, n, DATA_PARTITION, fs_offset(sif), fs_size, &end);
+	for (i = 0; i < sif->njson; i++)
+		describe_json(table, n++, &sif->json[i], &end);
+	d = describe(table, n++, DATA_PARTITION, fs_offset(sif), fs_size, &end);
 	d->extra.partition.fs = (int32_t)htole32(FS_SQUASHFS);
 	d->extra.partition.part = (int32_t)htole32(PART_PRIMARY);
 	memcpy(d->extra.partition.arch, arch_code(sif->arch), 3);
+	if (sif->last.name != NULL)
+		describe_json(table, n, &sif->last, &end);
 	return end;
 }
 
@@ -214,10 +233,14 @@ cic_sif_write_header(int fd, const struct cic_sif *sif, uint64_t fs_size,
 	if (table == NULL)
 		return cic_err_set(err, CIC_EIO, "out of memory");
 	end = fill_table(table, sif, fs_size);
-	h.free = (int64_t)htole64(NSLOTS - 2 - sif->njson);
+	h.free = (int64_t)htole64(NSLOTS - 2 - sif->njson -
+	    (sif->last.name != NULL));
 	h.data_size = (int64_t)htole64(end - DATA_OFF);
 	memcpy(h.arch, arch_code(sif->arch), 3);
-	r = put(fd, table, NSLOTS * sizeof(*table), TABLE_OFF, err);
+	r = sif->last.name == NULL ? 0 : put(fd, sif->last.text, sif->last.len,
+	    fs_offset(sif) + fs_size, err);
+	if (r == 0)
+		r = put(fd, table, NSLOTS * sizeof(*table), TABLE_OFF, err);
 	if (r == 0)
 		r = put(fd, &h, sizeof(h), 0, err);
 	free(table);

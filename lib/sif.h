@@ -6,14 +6,15 @@
  *	4096    descriptor table, 48 x 585 bytes, most of them free (signing
  *	        needs free ones)
  *	32176   definition text, then the JSON objects, back to back
- *	n*4096  squashfs partition, to the end of the file
+ *	n*4096  squashfs partition, its length a multiple of 4096
+ *	        one more JSON object, of what is known only in the end
  *
  * All numbers are little-endian, nothing is padded.  Written as `apptainer
  * build --reproducible` does: no UUID, Go's zero time in every time field.
  * Source: facts/sif.md section 1 (apptainer/sif, folder pkg/sif).
  *
- * Order of writing: objects, squashfs (by sqfs.h), and last the descriptors
- * and the header, so a file cut short at any moment has no magic and is no SIF.
+ * Order of writing: objects, squashfs (by sqfs.h), the last object, and then the
+ * descriptors and the header, so a file cut short at any moment has no magic and is no SIF.
  */
 #ifndef CIC_SIF_H
 #define CIC_SIF_H
@@ -39,6 +40,8 @@ struct cic_sif {
 	const char	*definition;	/* text, not empty */
 	struct cic_sif_json json[CIC_SIF_JSON_MAX];	/* in this order */
 	size_t		 njson;
+	struct cic_sif_json last;	/* behind the squashfs; name NULL: none.
+					 * Looked at by cic_sif_write_header only */
 };
 
 /*
@@ -54,9 +57,10 @@ int cic_sif_write_objects(int fd, const struct cic_sif *sif, uint64_t *fs_off,
     struct cic_err *err);
 
 /*
- * Write descriptors, then the header: `fd` is a SIF from here on.
+ * Write the last object and the descriptors, then the header: `fd` is a SIF from
+ * here on.
  *
- * sif      the same as given to cic_sif_write_objects
+ * sif      the same as given to cic_sif_write_objects, but for `last`
  * fs_size  bytes of the partition, padding included: at least 4096, a multiple
  *          of it (runtimes read its first 2048 bytes in one piece); the file's
  *          size must be its end

@@ -1,6 +1,7 @@
 /* Texts made from an image's configuration; see sifmeta.h. */
 #include "sifmeta.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,6 +284,33 @@ add_pair(struct cic_buf *b, const char *key, const char *value)
 	cic_json_quote(b, value);
 }
 
+static int
+by_key(const void *a, const void *b)
+{
+	return strcmp(cic_json_key(*(const struct cic_json *const *)a),
+	    cic_json_key(*(const struct cic_json *const *)b));
+}
+
+/* The members of an object sorted by name, as every engine shows them in the
+ * end; *n of them, to be freed.  NULL when out of memory. */
+static const struct cic_json **
+sorted(const struct cic_json *object, size_t *n)
+{
+	const struct cic_json *v, **list;
+	size_t i = 0;
+
+	*n = 0;
+	for (v = cic_json_first(object); v != NULL; v = cic_json_next(v))
+		++*n;
+	list = malloc((*n + 1) * sizeof(*list));
+	if (list == NULL)
+		return NULL;
+	for (v = cic_json_first(object); v != NULL; v = cic_json_next(v))
+		list[i++] = v;
+	qsort(list, *n, sizeof(*list), by_key);
+	return list;
+}
+
 /* The image's labels and the build's; of two equal ones the build's. */
 static void
 make_labels(struct cic_buf *b, const struct config *c, const char *scheme,
@@ -296,21 +324,92 @@ make_labels(struct cic_buf *b, const struct config *c, const char *scheme,
 		{ LABEL "usage.singularity.deffile.from", reference },
 	};
 	const size_t n = sizeof(ours) / sizeof(ours[0]);
-	const struct cic_json *v;
-	size_t i;
+	const struct cic_json **label;
+	size_t i, k, count;
 
+	label = sorted(c->labels, &count);
+	b->failed = b->failed || label == NULL;
 	cic_buf_putc(b, '{');
-	for (v = cic_json_first(c->labels); v != NULL; v = cic_json_next(v)) {
+	for (k = 0; label != NULL && k < count; k++) {
 		for (i = 0; i < n; i++) {
-			if (strcmp(cic_json_key(v), ours[i].key) == 0)
+			if (strcmp(cic_json_key(label[k]), ours[i].key) == 0)
 				break;
 		}
 		if (i == n)
-			add_pair(b, cic_json_key(v), cic_json_string(v));
+			add_pair(b, cic_json_key(label[k]),
+			    cic_json_string(label[k]));
 	}
 	for (i = 0; i < n; i++) {
 		if (ours[i].value != NULL)
 			add_pair(b, ours[i].key, ours[i].value);
+	}
+	cic_buf_putc(b, '}');
+	free(label);
+}
+
+/* A value with the members of its objects sorted.  As deep as json.h allows. */
+static void
+print_sorted(struct cic_buf *b, const struct cic_json *json)
+{
+	const struct cic_json **member;
+	size_t i, n;
+
+	if (cic_json_type(json) != CIC_JSON_OBJECT) {
+		cic_json_print(b, json);
+		return;
+	}
+	member = sorted(json, &n);
+	b->failed = b->failed || member == NULL;
+	cic_buf_putc(b, '{');
+	for (i = 0; member != NULL && i < n; i++) {
+		cic_buf_puts(b, i > 0 ? "," : "");
+		cic_json_quote(b, cic_json_key(member[i]));
+		cic_buf_putc(b, ':');
+		print_sorted(b, member[i]);
+	}
+	cic_buf_putc(b, '}');
+	free(member);
+}
+
+static bool
+is_empty(const struct cic_json *json)
+{
+	switch (json == NULL ? CIC_JSON_NULL : cic_json_type(json)) {
+	case CIC_JSON_NULL:
+		return true;
+	case CIC_JSON_BOOL:
+		return !cic_json_bool(json);
+	case CIC_JSON_STRING:
+		return *cic_json_string(json) == '\0';
+	case CIC_JSON_ARRAY:
+	case CIC_JSON_OBJECT:
+		return cic_json_first(json) == NULL;
+	default:
+		return false;
+	}
+}
+
+/*
+ * The image's configuration as the OCI image specification (config.md) has it,
+ * in the order of its Go type, empty members left out: engines show members of
+ * their own, and not the same ones.
+ */
+static void
+make_oci(struct cic_buf *b, const struct cic_json *config)
+{
+	static const char *const known[] = { "User", "ExposedPorts", "Env",
+	    "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal",
+	    "ArgsEscaped" };
+	const struct cic_json *v;
+	size_t i, n = 0;
+
+	cic_buf_putc(b, '{');
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		v = cic_json_get(config, known[i]);
+		if (is_empty(v))
+			continue;
+		cic_buf_printf(b, "%s\"%s\":", n++ > 0 ? "," : "", known[i]);
+		print_sorted(b, v);
 	}
 	cic_buf_putc(b, '}');
 }
@@ -367,10 +466,7 @@ make_texts(const struct config *c, const char *scheme, const char *reference,
 	make_inspect(&b, m);
 	if (take(&b, &m->inspect, err) == -1)
 		goto out;
-	if (c->all == NULL)
-		cic_buf_puts(&b, "{}");
-	else
-		cic_json_print(&b, c->all);
+	make_oci(&b, c->all);
 	r = take(&b, &m->oci, err);
 out:
 	cic_buf_release(&b);

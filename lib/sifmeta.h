@@ -56,6 +56,8 @@ void cic_sifmeta_release(struct cic_sifmeta *meta);	/* zeroed is fine */
 enum cic_sifmeta_rule {
 	CIC_META_DIR,		/* a directory, unless something is there */
 	CIC_META_LINK,		/* a symbolic link, unless a non-link is there */
+	CIC_META_NEW_LINK,	/* a symbolic link, unless a directory is there
+				 * or the way there is none */
 	CIC_META_FILE,		/* a file, whatever was there */
 	CIC_META_MOUNT		/* an empty file for the runtime to mount on,
 				 * unless the way there is no directory */

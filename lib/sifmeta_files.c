@@ -5,7 +5,10 @@
  * these; Singularity up to 3.5 runs the ones in the image.  All source env/ in
  * the order of the names; users' variables (--env) are put in right after a
  * file called 99-base.sh, so there must be one.
- * Source: facts/sif.md section 2.1 and 2.2.
+ * dev/pts, dev/shm, etc/mtab and etc/hostname are what docker puts over an image
+ * before it exports it (moby, daemon/initlayer): whatever the image had there
+ * cannot be known, so every image gets the same.
+ * Source: facts/sif.md section 2.1, 2.2 and 5.4.
  */
 #include "sifmeta_files.h"
 
@@ -87,6 +90,8 @@ static const struct cic_sifmeta_item fixed[] = {
 	{ CIC_META_DIR, 0755, DOT_D "actions", 0 },
 	{ CIC_META_DIR, 0755, DOT_D "env", 0 },
 	{ CIC_META_DIR, 0755, "dev", 0 },
+	{ CIC_META_DIR, 0755, "dev/pts", 0 },
+	{ CIC_META_DIR, 0755, "dev/shm", 0 },
 	{ CIC_META_DIR, 0755, "proc", 0 },
 	{ CIC_META_DIR, 0755, "root", 0 },
 	{ CIC_META_DIR, 0755, "var", 0 },
@@ -101,6 +106,8 @@ static const struct cic_sifmeta_item fixed[] = {
 	{ CIC_META_LINK, 0777, ".test", DOT_D "actions/test" },
 	{ CIC_META_LINK, 0777, ".shell", DOT_D "actions/shell" },
 	{ CIC_META_LINK, 0777, "environment", DOT_D "env/90-environment.sh" },
+	{ CIC_META_NEW_LINK, 0777, "etc/mtab", "/proc/mounts" },
+	{ CIC_META_MOUNT, 0644, "etc/hostname", 0 },
 	{ CIC_META_MOUNT, 0644, "etc/hosts", 0 },
 	{ CIC_META_MOUNT, 0644, "etc/resolv.conf", 0 },
 	{ CIC_META_FILE, 0755, DOT_D "actions/exec", action_exec },

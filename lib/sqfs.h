@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tar.h"	/* struct cic_xattr */
+#include "source.h"	/* struct cic_xattr */
 
 struct cic_err;
 struct cic_sqfs;
@@ -39,6 +39,9 @@ struct cic_sqfs_options {
 	unsigned	 threads;	/* 1..64 compressors */
 	int		 level;		/* libdeflate's, 1..12 */
 };
+
+/* libdeflate's, "1.14". */
+const char *cic_sqfs_deflate_version(void);
 
 /* Returns NULL with err: CIC_EINVAL an option is out of range, CIC_EIO.
  * Release with cic_sqfs_free; an image not finished is garbage. */

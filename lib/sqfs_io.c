@@ -1,6 +1,8 @@
 /* A file at an offset, and zlib by libdeflate, for libsquashfs; see sqfs_io.h. */
 #include "sqfs_io.h"
 
+#include "sqfs.h"
+
 #include <errno.h>
 #include <libdeflate.h>
 #include <stdlib.h>
@@ -198,6 +200,12 @@ zlib_copy(const sqfs_object_t *obj)
 	const struct zlib *z = (const struct zlib *)obj;
 
 	return (sqfs_object_t *)cic_sqfs_zlib(z->block_size, z->level);
+}
+
+const char *
+cic_sqfs_deflate_version(void)
+{
+	return LIBDEFLATE_VERSION_STRING;
 }
 
 sqfs_compressor_t *

@@ -9,43 +9,50 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "err.h"
-
-#define READ	((size_t)1 << 20)	/* bytes asked of read(2) at a time */
+#include "input.h"
 
 struct cic_tar {
+	struct cic_source source;	/* first: how others see it */
 	struct archive	*ar;
 	locale_t	 locale;	/* in which names stay bytes */
-	int		 fd;
-	int		 error;		/* errno of a failed read, or 0 */
+	struct cic_input *input;
+	enum cic_tar_kind kind;
+	struct cic_err	 failed;	/* of the input; code CIC_OK: none */
 	bool		 inside;	/* an entry, which may have data left */
 	uint64_t	 total;		/* file data announced so far */
 	uint64_t	 size;		/* of the current file */
-	int64_t		 end;		/* stream offset where its data ended */
+	int64_t		 start, end;	/* stream offsets of its data */
 	char		 last[CIC_TREE_SHOW];	/* its name, for messages */
-	unsigned char	 zero[65536];
-	unsigned char	 buf[];		/* READ bytes */
 };
+
+static int next_item(struct cic_source *source, struct cic_item *item,
+    struct cic_err *err);
+static int item_data(struct cic_source *source, cic_sink *sink, void *arg,
+    struct cic_err *err);
 
 /* Zero and -1 as libarchive wants them. */
 static la_ssize_t
 read_some(struct archive *ar, void *arg, const void **data)
 {
 	struct cic_tar *tar = arg;
-	ssize_t n;
+	ssize_t n = tar->input->read(tar->input, data, &tar->failed);
 
-	do {
-		n = read(tar->fd, tar->buf, READ);
-	} while (n == -1 && errno == EINTR);
-	if (n == -1) {
-		tar->error = errno;
-		archive_set_error(ar, errno, "read: %s", strerror(errno));
-		return -1;
-	}
-	*data = tar->buf;
+	if (n == -1)
+		archive_set_error(ar, EIO, "%s", "read");
 	return n;
+}
+
+static int64_t
+skip_some(struct archive *ar, void *arg, int64_t n)
+{
+	struct cic_tar *tar = arg;
+
+	(void)ar;
+	if (tar->input->skip == NULL || n < 0)
+		return 0;
+	return (int64_t)tar->input->skip(tar->input, (uint64_t)n);
 }
 
 /* What libarchive found wrong, after the entry we know. */
@@ -53,23 +60,40 @@ static int
 bad_stream(struct cic_tar *tar, struct cic_err *err)
 {
 	const char *why = archive_error_string(tar->ar);
-	enum cic_code code = tar->error != 0 ? CIC_EIO : CIC_EINVAL;
 	char show[CIC_TREE_SHOW];
 
-	return cic_err_set(err, code, "tar: at or after entry \"%s\": %s",
+	if (tar->failed.code != CIC_OK) {
+		*err = tar->failed;
+		return cic_err_wrap(err, "tar: after entry \"%s\"", tar->last);
+	}
+	return cic_err_set(err, CIC_EINVAL, "tar: at or after entry \"%s\": %s",
 	    tar->last, why == NULL ? "damaged" : cic_tree_show(why, show));
 }
 
-struct cic_tar *
-cic_tar_open(int fd, struct cic_err *err)
+/* Formats and, for layers, compressions that are understood. */
+static bool
+support(struct cic_tar *tar)
 {
-	struct cic_tar *tar = calloc(1, sizeof(*tar) + READ);
+	if (archive_read_support_format_tar(tar->ar) != ARCHIVE_OK)
+		return false;
+	return tar->kind == CIC_TAR_EXPORT ||
+	    (archive_read_support_filter_gzip(tar->ar) == ARCHIVE_OK &&
+	    archive_read_support_filter_zstd(tar->ar) == ARCHIVE_OK);
+}
+
+struct cic_tar *
+cic_tar_open(struct cic_input *input, enum cic_tar_kind kind,
+    struct cic_err *err)
+{
+	struct cic_tar *tar = calloc(1, sizeof(*tar));
 
 	if (tar == NULL) {
 		cic_err_set(err, CIC_EIO, "out of memory");
 		return NULL;
 	}
-	tar->fd = fd;
+	tar->source = (struct cic_source){ next_item, item_data };
+	tar->input = input;
+	tar->kind = kind;
 	tar->ar = archive_read_new();
 	/* libarchive converts pax names from UTF-8 to the locale's charset, and
 	 * composes accents on the way when that is UTF-8: another name then.
@@ -80,8 +104,9 @@ cic_tar_open(int fd, struct cic_err *err)
 		goto fail;
 	}
 	strcpy(tar->last, "(start)");
-	if (archive_read_support_format_tar(tar->ar) == ARCHIVE_OK &&
-	    archive_read_open(tar->ar, tar, NULL, read_some, NULL) == ARCHIVE_OK)
+	if (support(tar) &&
+	    archive_read_open2(tar->ar, tar, NULL, read_some, skip_some,
+	    NULL) == ARCHIVE_OK)
 		return tar;
 	bad_stream(tar, err);
 fail:
@@ -101,6 +126,24 @@ cic_tar_free(struct cic_tar *tar)
 	free(tar);
 }
 
+struct cic_source *
+cic_tar_source(struct cic_tar *tar)
+{
+	return &tar->source;
+}
+
+const char *
+cic_tar_version(void)
+{
+	return ARCHIVE_VERSION_ONLY_STRING;
+}
+
+uint64_t
+cic_tar_offset(const struct cic_tar *tar)
+{
+	return (uint64_t)tar->start;
+}
+
 /* The warning for a name kept as it is; any other one means that libarchive
  * left something out. */
 static bool
@@ -114,7 +157,7 @@ only_charset(struct cic_tar *tar)
 /* --- one header --------------------------------------------------------- */
 
 static int
-bad_entry(const struct cic_tar_entry *entry, const char *why, struct cic_err *err)
+bad_entry(const struct cic_item *entry, const char *why, struct cic_err *err)
 {
 	char show[CIC_TREE_SHOW];
 
@@ -122,14 +165,8 @@ bad_entry(const struct cic_tar_entry *entry, const char *why, struct cic_err *er
 	    cic_tree_show(entry->path, show), why);
 }
 
-static uint32_t
-clamp_time(int64_t t)
-{
-	return t < 0 ? 0 : t > UINT32_MAX ? UINT32_MAX : (uint32_t)t;
-}
-
 static int
-fill_attr(struct cic_tar_entry *entry, struct archive_entry *ae,
+fill_attr(struct cic_item *entry, struct archive_entry *ae,
     struct cic_err *err)
 {
 	int64_t uid = archive_entry_uid(ae), gid = archive_entry_gid(ae);
@@ -143,7 +180,7 @@ fill_attr(struct cic_tar_entry *entry, struct archive_entry *ae,
 		.mode = type | (archive_entry_perm(ae) & 07777),
 		.uid = (uint32_t)uid,
 		.gid = (uint32_t)gid,
-		.mtime = clamp_time(archive_entry_mtime(ae)),
+		.mtime = cic_source_time(archive_entry_mtime(ae)),
 	};
 	if (type != S_IFCHR && type != S_IFBLK)
 		return 0;
@@ -156,7 +193,7 @@ fill_attr(struct cic_tar_entry *entry, struct archive_entry *ae,
 }
 
 static int
-fill_size(struct cic_tar *tar, struct cic_tar_entry *entry,
+fill_size(struct cic_tar *tar, struct cic_item *entry,
     struct archive_entry *ae, struct cic_err *err)
 {
 	int64_t size = archive_entry_size(ae);
@@ -164,7 +201,7 @@ fill_size(struct cic_tar *tar, struct cic_tar_entry *entry,
 	tar->size = 0;
 	if (entry->hardlink != NULL || archive_entry_filetype(ae) != AE_IFREG)
 		return 0;
-	if (size < 0 || (uint64_t)size > CIC_TAR_BYTES - tar->total)
+	if (size < 0 || (uint64_t)size > CIC_SOURCE_BYTES - tar->total)
 		return bad_entry(entry, "more than 1 TiB of file data", err);
 	tar->total += (uint64_t)size;
 	tar->size = entry->size = (uint64_t)size;
@@ -172,27 +209,27 @@ fill_size(struct cic_tar *tar, struct cic_tar_entry *entry,
 }
 
 static int
-fill_xattrs(struct cic_tar_entry *entry, struct archive_entry *ae,
+fill_xattrs(struct cic_item *entry, struct archive_entry *ae,
     struct cic_err *err)
 {
 	struct cic_xattr *x;
 
 	archive_entry_xattr_reset(ae);
 	for (;;) {
-		if (entry->nxattr == CIC_TAR_XATTRS)
+		if (entry->nxattr == CIC_ITEM_XATTRS)
 			return bad_entry(entry, "too many extended attributes", err);
 		x = &entry->xattr[entry->nxattr];
 		if (archive_entry_xattr_next(ae, &x->name, &x->value,
 		    &x->size) != ARCHIVE_OK)
 			return 0;
-		if (x->size > CIC_TAR_VALUE)
+		if (x->size > CIC_ITEM_VALUE)
 			return bad_entry(entry, "extended attribute over 64 KiB", err);
 		entry->nxattr++;
 	}
 }
 
 static int
-fill(struct cic_tar *tar, struct cic_tar_entry *entry, struct archive_entry *ae,
+fill(struct cic_tar *tar, struct cic_item *entry, struct archive_entry *ae,
     struct cic_err *err)
 {
 	entry->path = archive_entry_pathname(ae);
@@ -218,19 +255,21 @@ fill(struct cic_tar *tar, struct cic_tar_entry *entry, struct archive_entry *ae,
 static int
 finish(struct cic_tar *tar, struct cic_err *err)
 {
+	const void *data;
 	ssize_t n;
 
-	if (archive_filter_bytes(tar->ar, 0) - tar->end < 512)
+	if (tar->kind == CIC_TAR_EXPORT &&
+	    archive_filter_bytes(tar->ar, 0) - tar->end < 512)
 		return cic_err_set(err, CIC_EINVAL,
 		    "tar: cut short after entry \"%s\"", tar->last);
 	do {
-		n = read(tar->fd, tar->buf, READ);
-	} while (n > 0 || (n == -1 && errno == EINTR));
-	return n == 0 ? 0 : cic_err_errno(err, "tar: read");
+		n = tar->input->read(tar->input, &data, err);
+	} while (n > 0);
+	return n == 0 ? 0 : cic_err_wrap(err, "tar: after the last entry");
 }
 
 static int
-next(struct cic_tar *tar, struct cic_tar_entry *entry, struct cic_err *err)
+next(struct cic_tar *tar, struct cic_item *entry, struct cic_err *err)
 {
 	struct archive_entry *ae;
 	int r;
@@ -246,46 +285,32 @@ next(struct cic_tar *tar, struct cic_tar_entry *entry, struct cic_err *err)
 	if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && only_charset(tar)))
 		return bad_stream(tar, err);
 	tar->inside = true;
+	tar->start = archive_filter_bytes(tar->ar, 0);
 	return fill(tar, entry, ae, err);
 }
 
-int
-cic_tar_next(struct cic_tar *tar, struct cic_tar_entry *entry,
-    struct cic_err *err)
+static int
+next_item(struct cic_source *source, struct cic_item *item, struct cic_err *err)
 {
+	struct cic_tar *tar = (struct cic_tar *)source;
 	locale_t old = uselocale(tar->locale);
 	int r;
 
 	/* Not the whole struct: its xattrs alone are 3 KiB. */
-	entry->path = entry->hardlink = entry->symlink = NULL;
-	entry->attr = (struct cic_attr){ .mode = 0 };
-	entry->size = 0;
-	entry->nxattr = 0;
-	r = next(tar, entry, err);
+	item->path = item->hardlink = item->symlink = NULL;
+	item->attr = (struct cic_attr){ .mode = 0 };
+	item->size = 0;
+	item->nxattr = 0;
+	r = next(tar, item, err);
 	uselocale(old);
 	return r;
 }
 
 static int
-zeros(struct cic_tar *tar, uint64_t len,
-    int (*sink)(void *, const void *, size_t, struct cic_err *), void *arg,
+item_data(struct cic_source *source, cic_sink *sink, void *arg,
     struct cic_err *err)
 {
-	size_t n;
-
-	for (; len > 0; len -= n) {
-		n = len < sizeof(tar->zero) ? (size_t)len : sizeof(tar->zero);
-		if (sink(arg, tar->zero, n, err) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-int
-cic_tar_data(struct cic_tar *tar,
-    int (*sink)(void *arg, const void *data, size_t len, struct cic_err *err),
-    void *arg, struct cic_err *err)
-{
+	struct cic_tar *tar = (struct cic_tar *)source;
 	uint64_t done = 0;
 	const void *data;
 	size_t len;
@@ -298,12 +323,12 @@ cic_tar_data(struct cic_tar *tar,
 		    (uint64_t)off > tar->size || len > tar->size - (uint64_t)off)
 			return cic_err_set(err, CIC_EINVAL,
 			    "tar: entry \"%s\": data outside the file", tar->last);
-		if (zeros(tar, (uint64_t)off - done, sink, arg, err) == -1 ||
+		if (cic_source_zeros((uint64_t)off - done, sink, arg, err) == -1 ||
 		    (len > 0 && sink(arg, data, len, err) == -1))
 			return -1;
 		done = (uint64_t)off + len;
 	}
 	if (r != ARCHIVE_EOF)
 		return bad_stream(tar, err);
-	return zeros(tar, tar->size - done, sink, arg, err);
+	return cic_source_zeros(tar->size - done, sink, arg, err);
 }

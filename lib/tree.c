@@ -20,7 +20,7 @@
 struct cic_chunk {
 	struct cic_chunk *next;
 	size_t		 used, size;
-	_Alignas(16) unsigned char data[];
+	_Alignas(8) unsigned char data[];
 };
 
 const char *
@@ -56,7 +56,7 @@ static void *
 alloc(struct cic_tree *tree, size_t size, struct cic_err *err)
 {
 	struct cic_chunk *c = tree->chunk;
-	size_t want = size + 15 < size ? SIZE_MAX : (size + 15) & ~(size_t)15;
+	size_t want = size + 7 < size ? SIZE_MAX : (size + 7) & ~(size_t)7;
 	size_t room = want > CHUNK ? want : CHUNK;
 
 	if (c == NULL || want > c->size - c->used) {
@@ -78,10 +78,13 @@ alloc(struct cic_tree *tree, size_t size, struct cic_err *err)
 	return memset(c->data + c->used - want, 0, size);
 }
 
+/* Files are many: only a directory's inode has room for a directory's part. */
 static struct cic_inode *
 new_inode(struct cic_tree *tree, const struct cic_attr *attr, struct cic_err *err)
 {
-	struct cic_inode *inode = alloc(tree, sizeof(*inode), err);
+	size_t size = S_ISDIR(attr->mode) ? sizeof(struct cic_inode) :
+	    offsetof(struct cic_inode, u) + sizeof(void *);
+	struct cic_inode *inode = alloc(tree, size, err);
 
 	if (inode != NULL) {
 		inode->attr = *attr;
@@ -100,6 +103,7 @@ cic_tree_new(uint32_t mtime, struct cic_err *err)
 	if (tree == NULL)
 		goto nomem;
 	tree->mtime = mtime;
+	tree->layer = 1;
 	tree->nbucket = 4096;
 	tree->bucket = calloc(tree->nbucket, sizeof(*tree->bucket));
 	if (tree->bucket == NULL)
@@ -211,6 +215,11 @@ new_entry(struct cic_tree *tree, struct cic_inode *dir, const char *name,
 		cic_err_set(err, CIC_EINVAL, "more than %u entries", CIC_TREE_ENTRIES);
 		return NULL;
 	}
+	if (dir->u.dir.names >= CIC_TREE_DIR) {
+		cic_err_set(err, CIC_EINVAL, "more than %u names in one directory",
+		    CIC_TREE_DIR);
+		return NULL;
+	}
 	if (tree->names >= tree->nbucket)
 		grow(tree);
 	e = alloc(tree, sizeof(*e) + len + 1, err);
@@ -223,6 +232,7 @@ new_entry(struct cic_tree *tree, struct cic_inode *dir, const char *name,
 	tree->bucket[k] = e;
 	e->older = dir->u.dir.last;
 	dir->u.dir.last = e;
+	dir->u.dir.names++;
 	tree->names++;
 	return e;
 }
@@ -283,13 +293,24 @@ make_parent(struct cic_tree *tree, struct cic_inode *dir, const char *name,
 
 	if (e == NULL)
 		e = new_entry(tree, dir, name, len, err);
-	if (e == NULL || e->inode != NULL)
+	if (e == NULL)
+		return NULL;
+	e->touched = tree->layer;
+	if (e->inode != NULL)
 		return e;
 	e->inode = new_inode(tree, &attr, err);
 	if (e->inode == NULL)
 		return NULL;
 	e->inode->u.dir.parent = dir;
 	return e;
+}
+
+static int
+at_path(const char *path, struct cic_err *err)
+{
+	char show[CIC_TREE_SHOW];
+
+	return cic_err_wrap(err, "path \"%s\"", cic_tree_show(path, show));
 }
 
 /* `path` goes through its first `len` bytes, and those name no directory. */
@@ -326,7 +347,7 @@ reserve(struct cic_tree *tree, const char *path, struct cic_entry **slot,
 			break;
 		e = make_parent(tree, dir, p, len, err);
 		if (e == NULL)
-			return -1;
+			return at_path(path, err);
 		if (!is_dir(e->inode))
 			return not_a_dir(path, (size_t)(p + len - path), err);
 		dir = e->inode;
@@ -336,7 +357,23 @@ reserve(struct cic_tree *tree, const char *path, struct cic_entry **slot,
 	*slot = lookup(tree, dir, p, len);
 	if (*slot == NULL)
 		*slot = new_entry(tree, dir, p, len, err);
-	return *slot == NULL ? -1 : 0;
+	return *slot == NULL ? at_path(path, err) : 0;
+}
+
+/* The present layer names what `slot` holds from here on. */
+static int
+give_name(struct cic_tree *tree, const char *path, struct cic_entry *slot,
+    struct cic_inode *inode, struct cic_err *err)
+{
+	char show[CIC_TREE_SHOW];
+
+	if (slot->touched == tree->layer && slot->inode != NULL &&
+	    !(is_dir(slot->inode) && is_dir(inode)))
+		return cic_err_set(err, CIC_EINVAL, "path \"%s\" comes twice",
+		    cic_tree_show(path, show));
+	slot->inode = inode;
+	slot->touched = tree->layer;
+	return 0;
 }
 
 /* --- adding ------------------------------------------------------------- */
@@ -369,15 +406,11 @@ check_kind(const char *path, const struct cic_attr *attr, const char *target,
 }
 
 /* Directory over directory, the root included: attributes only. */
-static int
-change(struct cic_inode *inode, const struct cic_attr *attr,
-    struct cic_inode **out)
+static void
+change(struct cic_inode *inode, const struct cic_attr *attr)
 {
 	inode->attr = *attr;
 	inode->xattr = CIC_TREE_NO_XATTR;
-	if (out != NULL)
-		*out = inode;
-	return 0;
 }
 
 static int
@@ -408,15 +441,17 @@ cic_tree_add(struct cic_tree *tree, const char *path,
 		return cic_err_set(err, CIC_EINVAL, "the root is no directory");
 	inode = slot == NULL ? tree->root : slot->inode;
 	if (inode != NULL && is_dir(inode) && S_ISDIR(attr->mode))
-		return change(inode, attr, out);
-	inode = new_inode(tree, attr, err);
+		change(inode, attr);
+	else
+		inode = new_inode(tree, attr, err);
 	if (inode == NULL)
 		return -1;
-	if (S_ISDIR(attr->mode))
+	if (S_ISDIR(attr->mode) && slot != NULL)
 		inode->u.dir.parent = slot->dir;
 	if (S_ISLNK(attr->mode) && set_target(tree, inode, target, err) == -1)
 		return -1;
-	slot->inode = inode;
+	if (slot != NULL && give_name(tree, path, slot, inode, err) == -1)
+		return -1;
 	if (out != NULL)
 		*out = inode;
 	return 0;
@@ -482,8 +517,80 @@ cic_tree_link(struct cic_tree *tree, const char *path, const char *target,
 		return -1;
 	if (slot == NULL)
 		return cic_err_set(err, CIC_EINVAL, "the root is no directory");
-	slot->inode = inode;
+	return give_name(tree, path, slot, inode, err);
+}
+
+/* --- layers ------------------------------------------------------------- */
+
+int
+cic_tree_next_layer(struct cic_tree *tree, struct cic_err *err)
+{
+	if (tree->layer >= CIC_TREE_LAYERS)
+		return cic_err_set(err, CIC_EINVAL, "more than %u layers",
+		    CIC_TREE_LAYERS);
+	tree->layer++;
 	return 0;
+}
+
+/* Remove what the present layer has not touched.  Calls itself as deep as
+ * CIC_TREE_PATH allows, 2048 times. */
+static void
+clear(const struct cic_tree *tree, struct cic_inode *dir)
+{
+	struct cic_entry *e;
+
+	/* Nothing of lower layers can come after. */
+	if (dir->u.dir.cleared == tree->layer)
+		return;
+	dir->u.dir.cleared = tree->layer;
+	for (e = dir->u.dir.last; e != NULL; e = e->older) {
+		if (e->touched != tree->layer)
+			e->inode = NULL;
+		else if (e->inode != NULL && is_dir(e->inode))
+			clear(tree, e->inode);
+	}
+}
+
+void
+cic_tree_opaque(struct cic_tree *tree, const char *path)
+{
+	struct cic_inode *dir = cic_tree_find(tree, path);
+
+	if (dir != NULL && is_dir(dir))
+		clear(tree, dir);
+}
+
+void
+cic_tree_whiteout(struct cic_tree *tree, const char *path)
+{
+	struct cic_entry *e = find(tree, path);
+
+	if (e == NULL)
+		return;
+	if (e->touched != tree->layer)
+		e->inode = NULL;
+	else if (is_dir(e->inode))
+		clear(tree, e->inode);
+}
+
+static void
+mark(struct cic_inode *dir)
+{
+	struct cic_entry *e;
+
+	dir->alive = 1;
+	for (e = dir->u.dir.last; e != NULL; e = e->older) {
+		if (e->inode != NULL && is_dir(e->inode))
+			mark(e->inode);
+		else if (e->inode != NULL)
+			e->inode->alive = 1;
+	}
+}
+
+void
+cic_tree_mark(struct cic_tree *tree)
+{
+	mark(tree->root);
 }
 
 /* --- finishing ---------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "convert_command.h"
 #include "job.h"
 #include "journal.h"
 #include "log.h"
@@ -43,7 +44,9 @@ usage(FILE *out, int status)
 {
 	fprintf(out,
 	    "usage: cic-build -c FILE -b FOLDER\n"
-	    "Run one build that cic-worker has laid out.\n"
+	    "       cic-build --convert SOURCE --output FILE.sif [options]\n"
+	    "Run one build that cic-worker has laid out, or make a .sif of an image\n"
+	    "(cic-build --convert --help tells more of that).\n"
 	    "  -c, --config FILE   the service's configuration\n"
 	    "  -b, --build FOLDER  the build's folder, which holds job.json\n"
 	    "  -V, --version       print the version\n"
@@ -162,6 +165,19 @@ set_deadline(struct job *job)
 	job->deadline = now.tv_sec + job->conf->build_timeout;
 }
 
+/* Is this the other thing we do? */
+static bool
+is_convert(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strncmp(argv[i], "--convert", 9) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -181,6 +197,8 @@ main(int argc, char **argv)
 	int opt, rc = 1;
 
 	cic_log_open("cic-build");
+	if (is_convert(argc, argv))
+		return convert_command(argc, argv);
 	while ((opt = getopt_long(argc, argv, "c:b:Vh", options, NULL)) != -1)
 		switch (opt) {
 		case 'c':

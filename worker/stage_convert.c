@@ -12,52 +12,136 @@
 #include <unistd.h>
 
 #include "buf.h"
-#include "convert.h"
 #include "digest.h"
+#include "json.h"
 #include "sif.h"
 #include "spawn.h"
 
-#define INSPECT_MAX (4 * 1024 * 1024)
+/* --- the built-in converter --------------------------------------------- */
 
-/* Stream the engine's export through the built-in converter. */
+/* What the .sif will say of itself (README, "What a .sif says of itself"). */
+static void
+describe(const struct job *job, struct cic_buf *b)
+{
+	const struct { const char *key, *value; } text[] = {
+		{ "workflow_commit", job->workflow.commit },
+		{ "workflow_tree", job->workflow_tree },
+		{ "catalog_commit", job->catalog.commit },
+		{ "catalog_tree", job->catalog_tree },
+		{ "base_image", job->conf->base_image },
+		{ "base_digest", job->base_id },
+		{ "content_key", job->content_key },
+		{ "engine", job->conf->engine == CIC_ENGINE_DOCKER ? "docker" :
+		    "podman" },
+	};
+	size_t i;
+
+	cic_buf_puts(b, "{\"request\":");
+	cic_request_print(b, &job->build.request);
+	for (i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+		cic_buf_printf(b, ",\"%s\":", text[i].key);
+		cic_json_quote(b, text[i].value);
+	}
+	cic_buf_puts(b, "}\n");
+}
+
+static int
+write_description(struct job *job, const char *path, struct cic_err *err)
+{
+	struct cic_buf b;
+	int rc;
+
+	cic_buf_init(&b, 65536);
+	describe(job, &b);
+	unlink(path);
+	rc = b.failed ? cic_err_set(err, CIC_EIO, "out of memory") :
+	    cic_write_new_file(path, b.data, b.len, 0600, err);
+	cic_buf_release(&b);
+	return rc;
+}
+
+/* What the converter said in the end: the file's size and digest, or what went
+ * wrong. */
+static int
+read_summary(struct job *job, const char *path, int status, struct cic_err *err)
+{
+	struct cic_json *json = NULL;
+	const char *error, *sha256;
+	struct cic_buf text;
+	int64_t size;
+	int rc = -1;
+
+	cic_buf_init(&text, 65536);
+	if (cic_read_file(path, &text, err) == 0)
+		json = cic_json_parse(text.data, text.len, err);
+	error = cic_json_get_string(json, "error");
+	sha256 = cic_json_get_string(json, "sha256");
+	size = cic_json_int(cic_json_get(json, "size"), 0);
+	if (status == 0 && sha256 != NULL && size > 0 &&
+	    strlen(sha256) + 1 == sizeof(job->made.sha256)) {
+		strcpy(job->made.sha256, sha256);
+		job->made.size = (uint64_t)size;
+		rc = 0;
+	} else if (error != NULL)
+		cic_err_set(err, strcmp(cic_json_get_string(json, "code"), "full")
+		    == 0 ? CIC_ENOSPC : CIC_EIO, "%s", error);
+	else
+		cic_err_set(err, CIC_EIO, "cic-build --convert ended with status "
+		    "%d; the log has what it said", status);
+	cic_json_free(json);
+	cic_buf_release(&text);
+	return rc;
+}
+
+static int
+run_builtin(struct job *job, const struct cic_argv *argv, const char *summary,
+    struct cic_err *err)
+{
+	struct cic_spawn spawn = { .argv = argv, .log_fd = job->log_fd,
+	    .timeout = job_seconds_left(job),
+	    .stall = (unsigned)job->conf->stall_timeout };
+	int status, rc;
+
+	unlink(summary);
+	spawn.stdout_fd = open(summary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	    0600);
+	if (spawn.stdout_fd == -1)
+		return cic_err_errno(err, "%s", summary);
+	rc = cic_spawn(&spawn, &status, err);
+	close(spawn.stdout_fd);
+	return rc != 0 ? -1 : read_summary(job, summary, status, err);
+}
+
+/* A process of its own, so that it can be limited and ended like all others. */
 static int
 convert_builtin(struct job *job, const char *tmp, struct cic_err *err)
 {
-	struct cic_engine engine = job_engine(job);
-	struct cic_converted converted;
-	struct cic_engine_export export;
-	struct cic_err end_err;
-	struct cic_buf config;
-	int rc = -1;
+	char self[CIC_PATH_MAX], source[CIC_DIGEST_MAX + 32], lock[CIC_NAME_MAX + 16];
+	char description[CIC_PATH_MAX], summary[CIC_PATH_MAX];
+	const char *words[] = { self, "--convert", source, "--output", tmp,
+	    "--config", job->conf->path, "--name", job->build.names.image,
+	    "--label", job->build.id, "--describe", description, "--spack-lock",
+	    lock, "--json", "--progress" };
+	struct cic_argv argv = { .count = 0 };
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t i;
 
-	cic_buf_init(&config, INSPECT_MAX);
-	if (cic_engine_inspect(&engine, job->image_id, &config, err) != 0 ||
-	    cic_engine_export_start(&engine, job->image_id, &export, err) != 0)
-		goto out;
-	struct cic_convert what = {
-		.tar_fd = export.fd,
-		.config_json = config.data,
-		.scheme = "docker-daemon",
-		.reference = job->build.names.image,
-	};
-	rc = cic_convert_tar(&what, tmp, &converted, err);
-	if (cic_engine_export_end(&engine, &export, &end_err) != 0 && rc == 0) {
-		*err = end_err;
-		unlink(tmp);
-		rc = -1;
-	}
-	/* our own work is trusted no more than others' */
-	if (rc == 0 && cic_sif_check(tmp, err) != 0)
-		rc = cic_err_wrap(err, "the converter's output is not whole");
-	if (rc == 0) {
-		job->made.size = converted.size;
-		snprintf(job->made.sha256, sizeof(job->made.sha256), "%s",
-		    converted.sha256);
-	}
-out:
-	cic_buf_release(&config);
-	return rc;
+	if (len == -1)
+		return cic_err_errno(err, "/proc/self/exe");
+	self[len] = '\0';
+	snprintf(source, sizeof(source), "%s://%s", job->conf->engine ==
+	    CIC_ENGINE_DOCKER ? "docker-daemon" : "podman", job->image_id);
+	snprintf(lock, sizeof(lock), "%s/spack.lock", job->build.request.step);
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		cic_argv_add(&argv, words[i]);
+	if (job_path(job, "describe.json", description, err) != 0 ||
+	    job_path(job, "summary.json", summary, err) != 0 ||
+	    write_description(job, description, err) != 0)
+		return -1;
+	return run_builtin(job, &argv, summary, err);
 }
+
+/* --- singularity and apptainer ------------------------------------------ */
 
 /* What the converter reads: from docker's daemon under a name that only this
  * build has (an id alone is not understood by all versions), from podman an
@@ -159,6 +243,8 @@ convert_outside(struct job *job, const char *tmp, struct cic_err *err)
 	withdraw_image(job, name);
 	return rc == 0 ? accept_file(job, tmp, err) : -1;
 }
+
+/* --- the stage ---------------------------------------------------------- */
 
 int
 stage_convert(struct job *job, struct cic_err *err)
