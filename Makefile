@@ -4,6 +4,7 @@
 # make check      all tests (installs what they need, packages included)
 # make check-unit the unit tests and fuzz corpora alone
 # make check-asan the same with the address and undefined behaviour sanitizers
+# make fuzz       one fuzz target for a while: TARGET=tar SECONDS=60
 # make lint       what compilers and checkers have to say
 # make install    into $(DESTDIR)$(PREFIX)
 # make clean      remove build/; run/ belongs to the demo: make demo-clean
@@ -81,6 +82,20 @@ check-asan:
 	    EXTRA='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
 	    check-unit
 
+# make fuzz TARGET=tar SECONDS=900: look for inputs that break a parser (clang)
+TARGET ?= tar
+SECONDS ?= 60
+FUZZ_FOUND = build-fuzz/$(TARGET)
+fuzz:
+	@mkdir -p $(FUZZ_FOUND)
+	clang -g -O1 -std=c11 -D_GNU_SOURCE -iquote lib -iquote worker \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+	    -o build-fuzz/fuzz_$(TARGET) t/fuzz/fuzz_$(TARGET).c lib/*.c \
+	    $(filter-out worker/%_main.c,$(wildcard worker/*.c)) -pthread $(LIBS)
+	build-fuzz/fuzz_$(TARGET) -max_total_time=$(SECONDS) -timeout=25 \
+	    -rss_limit_mb=4096 -print_final_stats=1 \
+	    -artifact_prefix=$(FUZZ_FOUND)/found- $(FUZZ_FOUND) t/fuzz/corpus/$(TARGET)
+
 lint:
 	$(MAKE) BUILD=build-lint CFLAGS='-O2 -D_FORTIFY_SOURCE=2 -Werror' all units
 	cppcheck --quiet --std=c11 --enable=warning,portability \
@@ -103,8 +118,8 @@ install: all
 	    install -m 640 conf/cic.yaml $(DESTDIR)/etc/cic/cic.yaml
 
 clean:
-	rm -rf build build-asan build-lint
+	rm -rf build build-asan build-lint build-fuzz
 
 .PHONY: all demo demo-stop demo-clean check check-built check-unit check-asan \
-	units lint install clean
+	units fuzz lint install clean
 .SECONDARY:

@@ -157,7 +157,7 @@ cic_json_first(const struct cic_json *json)
 const struct cic_json *
 cic_json_next(const struct cic_json *json)
 {
-	return out(in(json)->next);
+	return json == NULL ? NULL : out(in(json)->next);
 }
 
 const char *

@@ -55,7 +55,7 @@ int64_t cic_json_int(const struct cic_json *json, int64_t otherwise);
 /* The shortest way to a string member: NULL when absent or not a string. */
 const char *cic_json_get_string(const struct cic_json *json, const char *key);
 
-/* Walk the children of an array or object. */
+/* Walk the children of an array or object; NULL has none, and none after it. */
 const struct cic_json *cic_json_first(const struct cic_json *json);
 const struct cic_json *cic_json_next(const struct cic_json *json);
 const char *cic_json_key(const struct cic_json *json);

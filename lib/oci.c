@@ -405,7 +405,8 @@ choose_tag(const struct search *s, const struct cic_json *manifest,
 	cic_buf_init(&list, 600);
 	for (v = cic_json_first(manifest); v != NULL; v = cic_json_next(v)) {
 		cic_buf_puts(&list, list.len > 0 ? ", " : "");
-		cic_json_print(&list, cic_json_get(v, "RepoTags"));
+		if (cic_json_get(v, "RepoTags") != NULL)
+			cic_json_print(&list, cic_json_get(v, "RepoTags"));
 		if (*s->want->reference != '\0' && !has_tag(v, s->want->reference))
 			continue;
 		found = v;
