@@ -258,6 +258,10 @@ finish(struct cic_tar *tar, struct cic_err *err)
 	const void *data;
 	ssize_t n;
 
+	/* libarchive takes a failure behind the end mark, or behind the last
+	 * compressed byte, for the end */
+	if (tar->failed.code != CIC_OK)
+		return bad_stream(tar, err);
 	if (tar->kind == CIC_TAR_EXPORT &&
 	    archive_filter_bytes(tar->ar, 0) - tar->end < 512)
 		return cic_err_set(err, CIC_EINVAL,

@@ -6,6 +6,7 @@
  *	mktar_pax("path", name, strlen(name));	for the next entry
  *	mktar_file(&b, "a", "text");
  *	mktar_end(&b);
+ *	mktar_pack(&b, "gzip");		if it is to be compressed
  *	fd = mktar_fd(&b);		close it; releases b
  */
 #ifndef MKTAR_H
@@ -14,6 +15,7 @@
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -144,6 +146,24 @@ mktar_fd(struct cic_buf *b)
 	assert(lseek(fd, 0, SEEK_SET) == 0);
 	cic_buf_release(b);
 	return fd;
+}
+
+/* What a program makes of it: "gzip", "zstd -q". */
+static inline void
+mktar_pack(struct cic_buf *b, const char *program)
+{
+	int from = mktar_fd(b), to = memfd_create("packed", MFD_CLOEXEC);
+	char cmd[200], part[4096];
+	ssize_t n;
+
+	snprintf(cmd, sizeof(cmd), "%s </proc/%d/fd/%d >/proc/%d/fd/%d", program,
+	    (int)getpid(), from, (int)getpid(), to);
+	assert(system(cmd) == 0);
+	mktar_init(b);
+	while ((n = read(to, part, sizeof(part))) > 0)
+		cic_buf_add(b, part, (size_t)n);
+	close(from);
+	close(to);
 }
 
 #endif
