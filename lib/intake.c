@@ -129,7 +129,7 @@ add_data(struct cic_intake *in, struct cic_source *source,
 	bool keep = in->keep != NULL && item->size <= CIC_INTAKE_KEEP &&
 	    is_path(item->path, in->keep);
 
-	inode->u.file = cic_sqfs_begin(in->sqfs, err);
+	inode->u.file = cic_sqfs_begin(in->sqfs, item->size, err);
 	if (inode->u.file == NULL || source->data(source,
 	    keep ? keeping_sink : data_sink, in, err) == -1)
 		return -1;

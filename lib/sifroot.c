@@ -64,7 +64,7 @@ add_file(struct root *root, const struct cic_sifmeta_item *item,
 
 	if (cic_tree_add(root->tree, item->path, attr, NULL, &inode, err) == -1)
 		return -1;
-	inode->u.file = cic_sqfs_begin(root->sqfs, err);
+	inode->u.file = cic_sqfs_begin(root->sqfs, strlen(text), err);
 	if (inode->u.file == NULL ||
 	    cic_sqfs_append(root->sqfs, text, strlen(text), err) == -1)
 		return -1;

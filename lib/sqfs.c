@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sqfs/block_processor.h>
-#include <sqfs/block_writer.h>
 #include <sqfs/error.h>
 #include <sqfs/frag_table.h>
 #include <sqfs/id_table.h>
@@ -21,6 +19,7 @@
 #include <sqfs/xattr_writer.h>
 
 #include "err.h"
+#include "sqfs_data.h"
 #include "sqfs_io.h"
 #include "sqfs_tree.h"
 #include "tree.h"
@@ -28,29 +27,14 @@
 #define BACKLOG_PER_THREAD	10
 #define PAD			4096
 
-/* A regular file's inode, which libsquashfs may move and grow until finish. */
-struct slot {
-	sqfs_inode_generic_t *inode;
-};
-
-/* Slots come in lots and never move: libsquashfs keeps pointers to them. */
-struct lot {
-	struct lot	*next;
-	size_t		 used;
-	struct slot	 slot[4096];
-};
-
 struct cic_sqfs {
 	sqfs_super_t	 super;
 	sqfs_file_t	*file;
-	sqfs_compressor_t *zlib, *unzlib;
-	sqfs_block_writer_t *blocks;
+	sqfs_compressor_t *zlib;
 	sqfs_frag_table_t *fragments;
-	sqfs_block_processor_t *data;
+	struct cic_sqfs_data *data;
 	sqfs_id_table_t	*ids;
 	sqfs_xattr_writer_t *xattrs;
-	struct lot	*lots;
-	unsigned	 backlog;	/* most blocks in flight */
 };
 
 static const char *
@@ -86,34 +70,15 @@ fail(struct cic_sqfs *sqfs, int e, const char *what, struct cic_err *err)
 /* --- set up and take down ----------------------------------------------- */
 
 static int
-create_processor(struct cic_sqfs *sqfs, unsigned threads)
-{
-	const sqfs_block_processor_desc_t desc = {
-		.size = sizeof(desc),
-		.max_block_size = CIC_SQFS_BLOCK,
-		.num_workers = threads,
-		.max_backlog = sqfs->backlog,
-		.cmp = sqfs->zlib,
-		.wr = sqfs->blocks,
-		.tbl = sqfs->fragments,
-		/* With these two, equal fragments are compared, not trusted to
-		 * be equal by a 32-bit checksum. */
-		.file = sqfs->file,
-		.uncmp = sqfs->unzlib,
-	};
-
-	return sqfs_block_processor_create_ex(&desc, &sqfs->data);
-}
-
-static int
 create(struct cic_sqfs *sqfs, const struct cic_sqfs_options *options)
 {
+	struct cic_sqfs_data_options o = { .threads = options->threads,
+	    .backlog = options->threads * BACKLOG_PER_THREAD };
 	int e;
 
-	sqfs->file = cic_sqfs_file(options->fd, options->offset);
-	sqfs->zlib = cic_sqfs_zlib(CIC_SQFS_BLOCK, options->level);
-	sqfs->unzlib = cic_sqfs_zlib(CIC_SQFS_BLOCK, 0);
-	if (sqfs->file == NULL || sqfs->zlib == NULL || sqfs->unzlib == NULL)
+	o.file = sqfs->file = cic_sqfs_file(options->fd, options->offset);
+	o.zlib = sqfs->zlib = cic_sqfs_zlib(CIC_SQFS_BLOCK, options->level);
+	if (sqfs->file == NULL || sqfs->zlib == NULL)
 		return SQFS_ERROR_ALLOC;
 	e = sqfs_super_init(&sqfs->super, CIC_SQFS_BLOCK, options->mtime,
 	    SQFS_COMP_GZIP);
@@ -121,14 +86,12 @@ create(struct cic_sqfs *sqfs, const struct cic_sqfs_options *options)
 		e = sqfs_super_write(&sqfs->super, sqfs->file);
 	if (e != 0)
 		return e;
-	sqfs->blocks = sqfs_block_writer_create(sqfs->file, PAD, 0);
-	sqfs->fragments = sqfs_frag_table_create(0);
+	o.fragments = sqfs->fragments = sqfs_frag_table_create(0);
 	sqfs->ids = sqfs_id_table_create(0);
 	sqfs->xattrs = sqfs_xattr_writer_create(0);
-	if (sqfs->blocks == NULL || sqfs->fragments == NULL ||
-	    sqfs->ids == NULL || sqfs->xattrs == NULL)
+	if (sqfs->fragments == NULL || sqfs->ids == NULL || sqfs->xattrs == NULL)
 		return SQFS_ERROR_ALLOC;
-	return create_processor(sqfs, options->threads);
+	return cic_sqfs_data_new(&o, &sqfs->data);
 }
 
 struct cic_sqfs *
@@ -148,7 +111,6 @@ cic_sqfs_new(const struct cic_sqfs_options *options, struct cic_err *err)
 		cic_err_set(err, CIC_EIO, "out of memory");
 		return NULL;
 	}
-	sqfs->backlog = options->threads * BACKLOG_PER_THREAD;
 	e = create(sqfs, options);
 	if (e != 0) {
 		fail(sqfs, e, "start", err);
@@ -158,93 +120,47 @@ cic_sqfs_new(const struct cic_sqfs_options *options, struct cic_err *err)
 	return sqfs;
 }
 
-/* libsquashfs does not free the blocks that are still in flight, so let them
- * land.  When writing fails, each try brings one down. */
-static void
-drain(struct cic_sqfs *sqfs)
-{
-	unsigned i;
-
-	for (i = 0; sqfs->data != NULL && i < sqfs->backlog; i++) {
-		if (sqfs_block_processor_sync(sqfs->data) == 0)
-			return;
-	}
-}
-
 void
 cic_sqfs_free(struct cic_sqfs *sqfs)
 {
-	struct lot *lot, *next;
-	size_t i;
-
 	if (sqfs == NULL)
 		return;
-	drain(sqfs);
-	sqfs_destroy(sqfs->data);	/* first: its threads use the rest */
+	cic_sqfs_data_free(sqfs->data);	/* first: its threads use the rest */
 	sqfs_destroy(sqfs->xattrs);
 	sqfs_destroy(sqfs->ids);
 	sqfs_destroy(sqfs->fragments);
-	sqfs_destroy(sqfs->blocks);
-	sqfs_destroy(sqfs->unzlib);
 	sqfs_destroy(sqfs->zlib);
 	sqfs_destroy(sqfs->file);
-	for (lot = sqfs->lots; lot != NULL; lot = next) {
-		next = lot->next;
-		for (i = 0; i < lot->used; i++)
-			sqfs_free(lot->slot[i].inode);
-		free(lot);
-	}
 	free(sqfs);
 }
 
 /* --- file data ---------------------------------------------------------- */
 
-static struct slot *
-new_slot(struct cic_sqfs *sqfs)
-{
-	struct lot *lot = sqfs->lots;
-
-	if (lot == NULL || lot->used == sizeof(lot->slot) / sizeof(lot->slot[0])) {
-		lot = calloc(1, sizeof(*lot));
-		if (lot == NULL)
-			return NULL;
-		lot->next = sqfs->lots;
-		sqfs->lots = lot;
-	}
-	return &lot->slot[lot->used++];
-}
-
 void *
-cic_sqfs_begin(struct cic_sqfs *sqfs, struct cic_err *err)
+cic_sqfs_begin(struct cic_sqfs *sqfs, uint64_t size, struct cic_err *err)
 {
-	struct slot *slot = new_slot(sqfs);
-	int e = SQFS_ERROR_ALLOC;
+	struct cic_file *file;
+	int e = cic_sqfs_data_begin(sqfs->data, size, &file);
 
-	if (slot != NULL)
-		e = sqfs_block_processor_begin_file(sqfs->data, &slot->inode,
-		    NULL, 0);
-	if (e != 0) {
-		fail(sqfs, e, "begin a file", err);
-		return NULL;
-	}
-	return slot;
+	if (e == 0)
+		return file;
+	fail(sqfs, e, "begin a file", err);
+	return NULL;
 }
 
 int
 cic_sqfs_append(struct cic_sqfs *sqfs, const void *data, size_t len,
     struct cic_err *err)
 {
-	int e = 0;
+	int e = cic_sqfs_data_append(sqfs->data, data, len);
 
-	if (len > 0)	/* with nothing, libsquashfs 1.2 dies */
-		e = sqfs_block_processor_append(sqfs->data, data, len);
 	return e == 0 ? 0 : fail(sqfs, e, "write file data", err);
 }
 
 int
 cic_sqfs_end(struct cic_sqfs *sqfs, struct cic_err *err)
 {
-	int e = sqfs_block_processor_end_file(sqfs->data);
+	int e = cic_sqfs_data_end(sqfs->data);
 
 	return e == 0 ? 0 : fail(sqfs, e, "write file data", err);
 }
@@ -304,16 +220,18 @@ pad(struct cic_sqfs *sqfs, uint64_t *size)
 	static const unsigned char zero[PAD];
 	uint64_t end = sqfs->file->get_size(sqfs->file);
 	size_t rest = (size_t)(-end & (PAD - 1));
+	int e;
 
 	*size = end + rest;
-	return sqfs->file->write_at(sqfs->file, end, zero, rest);
+	e = sqfs->file->write_at(sqfs->file, end, zero, rest);
+	return e != 0 ? e : cic_sqfs_file_cut(sqfs->file);
 }
 
 int
 cic_sqfs_finish(struct cic_sqfs *sqfs, struct cic_tree *tree,
     uint64_t *size, struct cic_err *err)
 {
-	int e = sqfs_block_processor_finish(sqfs->data);
+	int e = cic_sqfs_data_finish(sqfs->data);
 
 	if (e != 0)
 		return fail(sqfs, e, "write file data", err);

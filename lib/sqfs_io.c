@@ -81,16 +81,21 @@ get_size(const sqfs_file_t *file)
 	return ((const struct file *)file)->size;
 }
 
-/* Called for every duplicate: the blocks just written are taken back. */
+/* Called for every duplicate: the blocks just written are taken back.  What
+ * comes next is written over them; cic_sqfs_file_cut cuts off what is left. */
 static int
 truncate_to(sqfs_file_t *file, sqfs_u64 size)
 {
+	((struct file *)file)->size = size;
+	return 0;
+}
+
+int
+cic_sqfs_file_cut(sqfs_file_t *file)
+{
 	struct file *f = (struct file *)file;
 
-	if (ftruncate(f->fd, (off_t)(f->start + size)) == -1)
-		return failed(f);
-	f->size = size;
-	return 0;
+	return ftruncate(f->fd, (off_t)(f->start + f->size)) == -1 ? failed(f) : 0;
 }
 
 static void

@@ -16,6 +16,10 @@
  */
 sqfs_file_t *cic_sqfs_file(int fd, uint64_t base);
 
+/* What was truncated is only forgotten until this is called, once in the end: the
+ * file ends where it should then. */
+int cic_sqfs_file_cut(sqfs_file_t *file);
+
 /* errno of the first call that failed, or 0. */
 int cic_sqfs_file_errno(const sqfs_file_t *file);
 

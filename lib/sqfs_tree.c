@@ -21,6 +21,8 @@
 #include <sqfs/meta_writer.h>
 #include <sqfs/super.h>
 
+#include "sqfs.h"
+#include "sqfs_data.h"
 #include "tree.h"
 
 struct walk {
@@ -89,17 +91,43 @@ new_special(const struct cic_inode *inode)
 	return n;
 }
 
-/* libsquashfs made the inode; what it cannot know is the number of links. */
-static int
-finish_file(sqfs_inode_generic_t *n, const struct cic_inode *inode)
+/* Bytes of the file that are in no block: a hole's word is 0. */
+static uint64_t
+holes(const struct cic_file *file)
 {
-	int e = 0;
+	uint64_t sum = 0, rest;
+	uint32_t i;
 
-	if (inode->nlink > 1)
-		e = sqfs_inode_make_extended(n);
-	if (e == 0 && n->base.type == SQFS_INODE_EXT_FILE)
+	for (i = 0; i < file->count; i++) {
+		rest = file->size - (uint64_t)i * CIC_SQFS_BLOCK;
+		if (file->block[i] == 0)
+			sum += rest < CIC_SQFS_BLOCK ? rest : CIC_SQFS_BLOCK;
+	}
+	return sum;
+}
+
+static sqfs_inode_generic_t *
+new_file(const struct cic_inode *inode)
+{
+	const struct cic_file *file = inode->u.file;
+	uint64_t sparse = holes(file);
+	size_t size = file->count * sizeof(file->block[0]);
+	sqfs_inode_generic_t *n = new_inode(size);
+
+	if (n == NULL)
+		return NULL;
+	n->base.type = SQFS_INODE_FILE;
+	sqfs_inode_set_file_size(n, file->size);
+	sqfs_inode_set_file_block_start(n, file->start);
+	sqfs_inode_set_frag_location(n, file->fragment, file->offset);
+	memcpy(n->extra, file->block, size);
+	if (sparse > 0 || inode->nlink > 1)
+		sqfs_inode_make_extended(n);
+	if (n->base.type == SQFS_INODE_EXT_FILE) {
+		n->data.file_ext.sparse = sparse;
 		n->data.file_ext.nlink = inode->nlink;
-	return e;
+	}
+	return n;
 }
 
 /* Owner, mode, time, number, xattr; then write it and note where. */
@@ -135,12 +163,8 @@ put_leaf(struct walk *w, struct cic_inode *inode)
 
 	if (inode->u.file == NULL && S_ISREG(inode->attr.mode))
 		return SQFS_ERROR_SEQUENCE;
-	if (S_ISREG(inode->attr.mode)) {
-		n = *(sqfs_inode_generic_t **)inode->u.file;
-		e = finish_file(n, inode);
-		return e != 0 ? e : put_inode(w, n, inode);
-	}
-	n = S_ISLNK(inode->attr.mode) ? new_symlink(inode) : new_special(inode);
+	n = S_ISREG(inode->attr.mode) ? new_file(inode) :
+	    S_ISLNK(inode->attr.mode) ? new_symlink(inode) : new_special(inode);
 	if (n == NULL)
 		return SQFS_ERROR_ALLOC;
 	e = put_inode(w, n, inode);

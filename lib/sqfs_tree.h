@@ -16,8 +16,8 @@ struct cic_sqfs_tables {
 
 /*
  * Append the inode, directory, fragment and export tables to the file, all of
- * whose data blocks are written.  Regular files' u.file points to a pointer to
- * their libsquashfs inode, which is changed in place.
+ * whose data blocks are written.  Regular files' u.file is their struct
+ * cic_file (sqfs_data.h).
  *
  * Returns 0 or a negative SQFS_ERROR.
  */
