@@ -170,24 +170,43 @@ check_word(const char *word, const char *what, struct cic_err *err)
 	return 0;
 }
 
+/* A GET whose answer is a JSON text, appended to `json`. */
+static int
+get(const struct cic_docker *docker, struct call *call, struct cic_buf *json,
+    struct cic_err *err)
+{
+	int r;
+
+	call->method = "GET";
+	cic_buf_init(&call->answer, ANSWER_MAX);
+	r = perform(docker, call, 200, err);
+	if (r == 0)
+		cic_buf_add(json, call->answer.data, call->answer.len);
+	cic_buf_release(&call->answer);
+	return r;
+}
+
 int
 cic_docker_inspect(const struct cic_docker *docker, const char *image,
     struct cic_buf *json, struct cic_err *err)
 {
 	char what[ADDRESS_MAX];
-	struct call call = { .method = "GET", .what = what };
-	int r;
+	struct call call = { .what = what };
 
 	if (check_word(image, "image name", err) == -1)
 		return -1;
 	snprintf(what, sizeof(what), "image %s", image);
 	snprintf(call.path, sizeof(call.path), "/images/%s/json", image);
-	cic_buf_init(&call.answer, ANSWER_MAX);
-	r = perform(docker, &call, 200, err);
-	if (r == 0)
-		cic_buf_add(json, call.answer.data, call.answer.len);
-	cic_buf_release(&call.answer);
-	return r;
+	return get(docker, &call, json, err);
+}
+
+int
+cic_docker_info(const struct cic_docker *docker, struct cic_buf *json,
+    struct cic_err *err)
+{
+	struct call call = { .path = "/info", .what = "info" };
+
+	return get(docker, &call, json, err);
 }
 
 static int

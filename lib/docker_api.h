@@ -6,7 +6,7 @@
  * says what the engine said.
  *
  * Source: docker's "Engine API" reference: ImageInspect, ContainerCreate,
- * ContainerExport, ContainerDelete.
+ * ContainerExport, ContainerDelete, SystemInfo.
  */
 #ifndef CIC_DOCKER_API_H
 #define CIC_DOCKER_API_H
@@ -29,6 +29,10 @@ struct cic_docker {
  */
 int cic_docker_inspect(const struct cic_docker *docker, const char *image,
     struct cic_buf *json, struct cic_err *err);
+
+/* What the engine says of itself (`docker info`), appended to `json`. */
+int cic_docker_info(const struct cic_docker *docker, struct cic_buf *json,
+    struct cic_err *err);
 
 /*
  * Make a container of an image, never to be started: it holds the image and can

@@ -75,14 +75,22 @@ is_left_out(const struct cic_item *item)
 /* --- one item ----------------------------------------------------------- */
 
 /* An SELinux label is the exporting host's, with a random category per
- * container: it has no meaning elsewhere and would differ every time. */
+ * container: it has no meaning elsewhere and would differ every time.  The others
+ * are how overlay file systems keep their books. */
 static void
 drop_host_xattrs(struct cic_item *item)
 {
-	size_t i, n = 0;
+	static const char *const host[] = { "security.selinux",
+	    "trusted.overlay.", "user.overlay.", "user.fuseoverlayfs." };
+	size_t i, k, n = 0;
 
 	for (i = 0; i < item->nxattr; i++) {
-		if (strcmp(item->xattr[i].name, "security.selinux") != 0)
+		for (k = 0; k < sizeof(host) / sizeof(host[0]); k++) {
+			if (strncmp(item->xattr[i].name, host[k],
+			    strlen(host[k])) == 0)
+				break;
+		}
+		if (k == sizeof(host) / sizeof(host[0]))
 			item->xattr[n++] = item->xattr[i];
 	}
 	item->nxattr = n;

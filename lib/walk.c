@@ -458,31 +458,35 @@ item_data(struct cic_source *source, cic_sink *sink, void *arg,
 /* --- the whole ---------------------------------------------------------- */
 
 struct cic_walk *
-cic_walk_open(const char *folder, struct cic_err *err)
+cic_walk_fd(int fd, struct cic_err *err)
 {
 	struct cic_walk *walk = calloc(1, sizeof(*walk));
 	struct stat st;
-	int fd;
 
-	if (walk == NULL) {
-		no_memory(err);
+	if (walk == NULL || fstat(fd, &st) == -1) {
+		cic_err_errno(err, "look at a folder");
+		free(walk);
+		close(fd);
 		return NULL;
 	}
 	walk->source = (struct cic_source){ next_item, item_data };
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || fstat(fd, &st) == -1) {
-		cic_err_errno(err, "open folder %s", folder);
-		if (fd != -1)
-			close(fd);
-		free(walk);
-		return NULL;
-	}
 	walk->dev = st.st_dev;
 	if (enter(walk, fd, err) == -1) {
 		cic_walk_free(walk);
 		return NULL;
 	}
 	return walk;
+}
+
+struct cic_walk *
+cic_walk_open(const char *folder, struct cic_err *err)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd != -1)
+		return cic_walk_fd(fd, err);
+	cic_err_errno(err, "open folder %s", folder);
+	return NULL;
 }
 
 void

@@ -18,6 +18,8 @@ struct cic_walk;
 
 /* Returns NULL with err: CIC_ENOENT, CIC_EDENIED, CIC_EIO. */
 struct cic_walk *cic_walk_open(const char *folder, struct cic_err *err);
+/* The same of an open folder; `fd` is taken, also on failure. */
+struct cic_walk *cic_walk_fd(int fd, struct cic_err *err);
 void cic_walk_free(struct cic_walk *walk);	/* NULL is fine */
 
 struct cic_source *cic_walk_source(struct cic_walk *walk);

@@ -1,0 +1,116 @@
+/* Layers mounted for us alone; see overlay.h. */
+#include "overlay.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "err.h"
+#include "path.h"
+
+#define DATA_MAX	4000	/* the kernel takes a page, its own words counted */
+
+/* What the layers have in common: "<folder>/" of "<folder>/<id>/diff". */
+static int
+common_folder(const char *const *layer, size_t count, char folder[CIC_PATH_MAX],
+    struct cic_err *err)
+{
+	const char *end = strrchr(layer[0], '/');
+	size_t len, i;
+
+	while (end != NULL && end > layer[0] && *--end != '/')
+		;
+	if (end == NULL || end == layer[0])
+		return cic_err_set(err, CIC_EINVAL, "layer %s", layer[0]);
+	len = (size_t)(end - layer[0]) + 1;
+	for (i = 0; i < count; i++) {
+		if (strncmp(layer[i], layer[0], len) != 0 ||
+		    strpbrk(layer[i] + len, ":,\\") != NULL)
+			return cic_err_set(err, CIC_EINVAL, "layer %s", layer[i]);
+	}
+	return cic_path_format(folder, err, "%.*s", (int)len, layer[0]);
+}
+
+/* "lowerdir=<id>/diff:<id>/diff", relative, because the room is small. */
+static int
+mount_data(const char *const *layer, size_t count, size_t skip,
+    struct cic_buf *data, struct cic_err *err)
+{
+	size_t i;
+
+	cic_buf_puts(data, "lowerdir=");
+	for (i = 0; i < count; i++)
+		cic_buf_printf(data, "%s%s", i > 0 ? ":" : "", layer[i] + skip);
+	return data->failed ? cic_err_set(err, CIC_EINVAL, "%zu layers are too "
+	    "many to be mounted", count) : 0;
+}
+
+/* From the folder we are in. */
+static int
+mount_here(const char *data, struct cic_err *err)
+{
+	char place[] = "/tmp/cic-mount-XXXXXX";
+	int fd = -1;
+
+	if (unshare(CLONE_NEWNS) == -1 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+		return cic_err_errno(err, "a mount name space");
+	if (mkdtemp(place) == NULL)
+		return cic_err_errno(err, "%s", place);
+	if (mount("overlay", place, "overlay", MS_RDONLY | MS_NODEV | MS_NOSUID |
+	    MS_NOEXEC, data) == -1)
+		cic_err_errno(err, "mount the image's layers");
+	else {
+		fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd == -1)
+			cic_err_errno(err, "%s", place);
+		umount2(place, MNT_DETACH);
+	}
+	rmdir(place);
+	return fd;
+}
+
+static int
+mount_from(const char *folder, const char *data, struct cic_err *err)
+{
+	int old = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+
+	if (old == -1 || chdir(folder) == -1)
+		cic_err_errno(err, "folder %s", folder);
+	else
+		fd = mount_here(data, err);
+	if (old != -1 && fchdir(old) == -1 && fd != -1) {
+		cic_err_errno(err, "back to the folder we were in");
+		close(fd);
+		fd = -1;
+	}
+	if (old != -1)
+		close(old);
+	return fd;
+}
+
+int
+cic_overlay_mount(const char *const *layer, size_t count, struct cic_err *err)
+{
+	char folder[CIC_PATH_MAX];
+	struct cic_buf data;
+	int fd = -1;
+
+	if (common_folder(layer, count, folder, err) == -1)
+		return -1;
+	/* One layer is no overlay. */
+	if (count == 1) {
+		fd = open(layer[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return fd == -1 ? cic_err_errno(err, "%s", layer[0]) : fd;
+	}
+	cic_buf_init(&data, DATA_MAX);
+	if (mount_data(layer, count, strlen(folder), &data, err) == 0)
+		fd = mount_from(folder, data.data, err);
+	cic_buf_release(&data);
+	return fd;
+}
