@@ -4,6 +4,7 @@
 # make check      all tests (installs what they need, packages included)
 # make check-unit the unit tests and fuzz corpora alone
 # make check-asan the same with the address and undefined behaviour sanitizers
+# make bench      speed, size and memory beside apptainer's
 # make fuzz       one fuzz target for a while: TARGET=tar SECONDS=60
 # make lint       what compilers and checkers have to say
 # make install    into $(DESTDIR)$(PREFIX)
@@ -96,6 +97,11 @@ fuzz:
 	    -rss_limit_mb=4096 -print_final_stats=1 \
 	    -artifact_prefix=$(FUZZ_FOUND)/found- $(FUZZ_FOUND) t/fuzz/corpus/$(TARGET)
 
+# side by side with apptainer; needs root and what check installs
+bench: all
+	conf/setup/packages.sh build demo check
+	t/bench/convert.sh
+
 lint:
 	$(MAKE) BUILD=build-lint CFLAGS='-O2 -D_FORTIFY_SOURCE=2 -Werror' all units
 	cppcheck --quiet --std=c11 --enable=warning,portability \
@@ -121,5 +127,5 @@ clean:
 	rm -rf build build-asan build-lint build-fuzz
 
 .PHONY: all demo demo-stop demo-clean check check-built check-unit check-asan \
-	units fuzz lint install clean
+	units fuzz bench lint install clean
 .SECONDARY:

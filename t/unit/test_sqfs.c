@@ -114,7 +114,7 @@ file(const char *path, uint32_t mode, const void *data, size_t len)
 	struct cic_inode *inode = put(path, (struct cic_attr){
 	    .mode = S_IFREG | mode, .mtime = 77 }, NULL);
 
-	inode->u.file = cic_sqfs_begin(sqfs, &err);
+	inode->u.file = cic_sqfs_begin(sqfs, len, &err);
 	assert_non_null(inode->u.file);
 	assert_int_equal(cic_sqfs_append(sqfs, data, len, &err), 0);
 	assert_int_equal(cic_sqfs_end(sqfs, &err), 0);
@@ -290,6 +290,56 @@ duplicates_are_stored_once(void **state)
 	free(n);
 }
 
+/* Equal blocks with different ends, equal ends of different files, equal sizes
+ * with different data: what is shared must be what is equal. */
+static void
+nearly_duplicates(void **state)
+{
+	static const struct { const char *name; size_t len; uint32_t seed, end; }
+	    f[] = {
+		{ "a", 300000, 1, 0 }, { "b", 300000, 1, 7 }, { "c", 299999, 1, 0 },
+		{ "d", 262144, 1, 0 }, { "e", 300000, 2, 0 }, { "f", 37856, 3, 0 },
+		{ "g", 262144, 2, 0 }, { "h", 131072, 1, 0 }, { "i", 300000, 1, 0 },
+	};
+	const size_t count = sizeof(f) / sizeof(f[0]);
+	unsigned char *n;
+
+	(void)state;
+	start(2);
+	for (size_t i = 0; i < count; i++) {
+		char full[600];
+
+		n = noise(f[i].len, f[i].seed);
+		n[f[i].len - 1] = (unsigned char)(n[f[i].len - 1] ^ f[i].end);
+		file(f[i].name, 0644, n, f[i].len);
+		snprintf(full, sizeof(full), "%s/want-%s", dir, f[i].name);
+		FILE *out = fopen(full, "w");
+		assert_int_equal(fwrite(n, 1, f[i].len, out), f[i].len);
+		fclose(out);
+		free(n);
+	}
+	unpack();
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(run("cmp want-%s x/%s", f[i].name, f[i].name), 0);
+	/* blocks of a, e and h, and five ends */
+	assert_true(size < 2 * 262144 + 131072 + 5 * 38000 + 8192);
+}
+
+/* What was announced must come, no more and no less. */
+static void
+wrong_sizes(void **state)
+{
+	(void)state;
+	start(1);
+	assert_non_null(cic_sqfs_begin(sqfs, 3, &err));
+	assert_int_equal(cic_sqfs_append(sqfs, "12", 2, &err), 0);
+	assert_int_equal(cic_sqfs_end(sqfs, &err), -1);
+	stop(NULL);
+	start(1);
+	assert_non_null(cic_sqfs_begin(sqfs, 3, &err));
+	assert_int_equal(cic_sqfs_append(sqfs, "1234", 4, &err), -1);
+}
+
 static void
 hard_links(void **state)
 {
@@ -447,6 +497,7 @@ main(void)
 	const struct CMUnitTest root_tests[] = {
 #define T(f) cmocka_unit_test_teardown(f, stop)
 		T(every_type), T(contents), T(duplicates_are_stored_once),
+		T(nearly_duplicates), T(wrong_sizes),
 		T(hard_links), T(xattrs), T(large_directory), T(deep_directory),
 		T(same_for_any_number_of_threads), T(a_file_without_data),
 		T(bad_options), T(full_disk),
