@@ -183,25 +183,20 @@ cic_intake_source(struct cic_intake *in, struct cic_source *source,
 
 /* --- layers: names ------------------------------------------------------ */
 
-/* A regular file of a layer, in the order in which they come. */
-struct file {
-	struct cic_inode *inode;	/* NULL: left out */
-	uint64_t	 size;
-};
-
 struct passes {
 	struct cic_intake *in;
-	struct file	*file;
+	/* The regular files of all layers, in the order in which they come; NULL:
+	 * left out. */
+	struct cic_inode **file;
 	size_t		 count, room;
 	size_t		 next;		/* in the second pass */
 };
 
 static int
-remember(struct passes *p, struct cic_inode *inode, uint64_t size,
-    struct cic_err *err)
+remember(struct passes *p, struct cic_inode *inode, struct cic_err *err)
 {
 	size_t room = p->room == 0 ? 4096 : p->room * 2;
-	struct file *file;
+	struct cic_inode **file;
 
 	if (p->count == p->room) {
 		file = realloc(p->file, room * sizeof(*file));
@@ -210,7 +205,7 @@ remember(struct passes *p, struct cic_inode *inode, uint64_t size,
 		p->file = file;
 		p->room = room;
 	}
-	p->file[p->count++] = (struct file){ inode, size };
+	p->file[p->count++] = inode;
 	return 0;
 }
 
@@ -261,7 +256,7 @@ name_item(struct passes *p, struct cic_source *source, struct cic_item *item,
 	    add_name(p->in, item, &inode, err) == -1)
 		return -1;
 	report(p->in, false);
-	return is_file ? remember(p, inode, item->size, err) : 0;
+	return is_file ? remember(p, inode, err) : 0;
 }
 
 /* --- layers: data ------------------------------------------------------- */
@@ -270,17 +265,16 @@ static int
 data_item(struct passes *p, struct cic_source *source, struct cic_item *item,
     struct cic_err *err)
 {
-	struct file *file;
+	struct cic_inode *inode;
 
 	if (item->hardlink != NULL || !S_ISREG(item->attr.mode))
 		return 0;
-	file = &p->file[p->next];
-	if (p->next == p->count || file->size != item->size)
+	if (p->next == p->count)
 		return cic_err_set(err, CIC_EINVAL,
 		    "the layer was changed while it was read");
-	p->next++;
-	return file->inode == NULL || !file->inode->alive ? 0 :
-	    add_data(p->in, source, item, file->inode, err);
+	inode = p->file[p->next++];
+	return inode == NULL || !inode->alive ? 0 :
+	    add_data(p->in, source, item, inode, err);
 }
 
 /* --- layers ------------------------------------------------------------- */

@@ -64,6 +64,7 @@ struct cic_sqfs_data {
 	unsigned char	 pack[BLOCK];
 
 	/* the file being written */
+	uint32_t	 filled;	/* its blocks so far */
 	uint64_t	 hash, start;
 	uint32_t	 written;	/* index of the next fragment block */
 	uint64_t	 blocks;
@@ -76,6 +77,13 @@ struct cic_sqfs_data {
 	size_t		 wholes, nwhole;
 	unsigned char	 x[COMPARE], y[COMPARE];
 };
+
+size_t
+cic_file_blocks(const struct cic_file *file)
+{
+	return (size_t)(file->size / BLOCK) + (file->size % BLOCK != 0 &&
+	    file->fragment == CIC_FILE_NO_FRAGMENT);
+}
 
 /* --- memory ------------------------------------------------------------- */
 
@@ -139,10 +147,9 @@ grow_wholes(struct cic_sqfs_data *data)
 static uint64_t
 stored(const struct cic_file *file)
 {
-	uint64_t sum = 0;
-	uint32_t i;
+	uint64_t sum = 0, i;
 
-	for (i = 0; i < file->filled; i++)
+	for (i = 0; i < file->size / BLOCK; i++)
 		sum += file->block[i] & (RAW - 1);
 	return sum;
 }
@@ -187,8 +194,8 @@ share_blocks(struct cic_sqfs_data *data, struct cic_file *file)
 		other = w->file;
 		if (other == NULL)
 			break;
-		if (other->filled == file->filled && memcmp(other->block,
-		    file->block, file->filled * sizeof(file->block[0])) == 0) {
+		if (other->size / BLOCK == data->filled && memcmp(other->block,
+		    file->block, data->filled * sizeof(file->block[0])) == 0) {
 			e = compare(data, other->start, file->start, stored(file));
 			if (e < 0)
 				return e;
@@ -213,17 +220,20 @@ data_block(struct cic_sqfs_data *data, struct cic_file *file, uint32_t size,
 {
 	int e = 0;
 
-	if (file->filled == 0) {
+	if (data->filled == 0) {
 		data->hash = 0;
 		data->start = at;
 	}
-	file->block[file->filled++] = size;
+	file->block[data->filled++] = size;
 	data->hash = mix(data->hash, (uint64_t)size << 32 | checksum);
 	if (size != 0)
 		e = data->file->write_at(data->file, at, bytes,
 		    size & (RAW - 1));
-	if (e == 0 && file->filled == file->size / BLOCK)
+	if (data->filled < file->size / BLOCK)
+		return e;
+	if (e == 0)
 		e = share_blocks(data, file);
+	data->filled = 0;
 	return e;
 }
 
@@ -375,7 +385,6 @@ cic_sqfs_data_begin(struct cic_sqfs_data *data, uint64_t size,
 		return SQFS_ERROR_ALLOC;
 	file->size = size;
 	file->fragment = CIC_FILE_NO_FRAGMENT;
-	file->count = (uint32_t)whole;
 	data->current = file;
 	data->missing = size;
 	data->have = 0;
@@ -430,11 +439,8 @@ cic_sqfs_data_end(struct cic_sqfs_data *data)
 
 	if (data->current == NULL || data->missing > 0)
 		return SQFS_ERROR_SEQUENCE;
-	/* A tail of zeros is a hole: its word is 0 already, and not counted in
-	 * `filled`, which is for the blocks before it. */
-	if (data->have > 0 && all_zeros(data->buf, data->have))
-		data->current->count++;
-	else if (data->have > 0)
+	/* A tail of zeros is a hole; its word is 0 already. */
+	if (data->have > 0 && !all_zeros(data->buf, data->have))
 		e = add_tail(data);
 	data->current = NULL;
 	return e;

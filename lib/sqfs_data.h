@@ -27,11 +27,14 @@ struct cic_file {
 	uint64_t	start;		/* of the first block, in the image */
 	uint32_t	fragment;	/* its index, or CIC_FILE_NO_FRAGMENT */
 	uint32_t	offset;		/* in that fragment */
-	uint32_t	count;		/* of block[] */
-	uint32_t	filled;		/* blocks that are written */
-	/* Bytes on disk, bit 24 when not compressed; 0: a hole. */
+	/* Bytes on disk, bit 24 when not compressed; 0: a hole.  See
+	 * cic_file_blocks. */
 	uint32_t	block[];
 };
+
+/* How many blocks it has: the whole ones, and a last one that is not whole when
+ * that is a hole and so in no fragment. */
+size_t cic_file_blocks(const struct cic_file *file);
 
 struct cic_sqfs_data_options {
 	sqfs_file_t	*file;

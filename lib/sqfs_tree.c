@@ -38,7 +38,9 @@ struct walk {
 static uint32_t
 device(const struct cic_attr *a)
 {
-	return (a->minor & 0xff) | (a->major << 8) | ((a->minor & ~0xffu) << 12);
+	uint32_t major = a->major, minor = a->minor;
+
+	return (minor & 0xff) | (major << 8) | ((minor & ~0xffu) << 12);
 }
 
 static sqfs_inode_generic_t *
@@ -93,12 +95,12 @@ new_special(const struct cic_inode *inode)
 
 /* Bytes of the file that are in no block: a hole's word is 0. */
 static uint64_t
-holes(const struct cic_file *file)
+holes(const struct cic_file *file, size_t count)
 {
 	uint64_t sum = 0, rest;
-	uint32_t i;
+	size_t i;
 
-	for (i = 0; i < file->count; i++) {
+	for (i = 0; i < count; i++) {
 		rest = file->size - (uint64_t)i * CIC_SQFS_BLOCK;
 		if (file->block[i] == 0)
 			sum += rest < CIC_SQFS_BLOCK ? rest : CIC_SQFS_BLOCK;
@@ -110,8 +112,9 @@ static sqfs_inode_generic_t *
 new_file(const struct cic_inode *inode)
 {
 	const struct cic_file *file = inode->u.file;
-	uint64_t sparse = holes(file);
-	size_t size = file->count * sizeof(file->block[0]);
+	size_t count = cic_file_blocks(file);
+	size_t size = count * sizeof(file->block[0]);
+	uint64_t sparse = holes(file, count);
 	sqfs_inode_generic_t *n = new_inode(size);
 
 	if (n == NULL)

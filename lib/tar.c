@@ -187,8 +187,8 @@ fill_attr(struct cic_item *entry, struct archive_entry *ae,
 	/* What Linux and squashfs have bits for. */
 	if (major > 0xfff || minor > 0xfffff)
 		return bad_entry(entry, "device number is out of range", err);
-	entry->attr.major = (uint32_t)major;
-	entry->attr.minor = (uint32_t)minor;
+	entry->attr.major = (uint32_t)major & 0xfff;
+	entry->attr.minor = (uint32_t)minor & 0xfffff;
 	return 0;
 }
 

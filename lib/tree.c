@@ -220,7 +220,7 @@ new_entry(struct cic_tree *tree, struct cic_inode *dir, const char *name,
 		    CIC_TREE_DIR);
 		return NULL;
 	}
-	if (tree->names >= tree->nbucket)
+	if (tree->names >= tree->nbucket * 2)
 		grow(tree);
 	e = alloc(tree, sizeof(*e) + len + 1, err);
 	if (e == NULL)

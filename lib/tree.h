@@ -53,15 +53,15 @@ struct cic_attr {
 	uint32_t	mode;		/* S_IFMT type and 07777 bits */
 	uint32_t	uid, gid;
 	uint32_t	mtime;		/* Unix seconds */
-	uint32_t	major, minor;	/* devices only */
+	uint32_t	major : 12, minor : 20;		/* devices only */
 };
 
 struct cic_inode {
 	struct cic_attr	 attr;
 	uint32_t	 xattr;		/* the writer's id or CIC_TREE_NO_XATTR */
 	uint32_t	 nlink;		/* finish: names; directories: 2 + subdirs */
-	uint32_t	 number;	/* finish: 1..tree->inodes; the root is 1 */
-	uint32_t	 alive;		/* see cic_tree_mark */
+	uint32_t	 number : 31;	/* finish: 1..tree->inodes; the root is 1 */
+	uint32_t	 alive : 1;	/* see cic_tree_mark */
 	uint64_t	 ref;		/* the writer's; CIC_TREE_NO_REF at first */
 	union {
 		struct {

@@ -328,8 +328,8 @@ fill(struct cic_walk *walk, struct cic_item *item, struct cic_err *err)
 		.mtime = cic_source_time(st->st_mtim.tv_sec),
 	};
 	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) {
-		item->attr.major = major(st->st_rdev);
-		item->attr.minor = minor(st->st_rdev);
+		item->attr.major = major(st->st_rdev) & 0xfff;
+		item->attr.minor = minor(st->st_rdev) & 0xfffff;
 	}
 	if (S_ISREG(st->st_mode))
 		item->size = (uint64_t)st->st_size;
