@@ -2,6 +2,7 @@
 #include "overlay.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,16 +51,13 @@ mount_data(const char *const *layer, size_t count, size_t skip,
 	    "many to be mounted", count) : 0;
 }
 
-/* From the folder we are in. */
+/* In the folder we are in. */
 static int
 mount_here(const char *data, struct cic_err *err)
 {
 	char place[] = "/tmp/cic-mount-XXXXXX";
 	int fd = -1;
 
-	if (unshare(CLONE_NEWNS) == -1 ||
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
-		return cic_err_errno(err, "a mount name space");
 	if (mkdtemp(place) == NULL)
 		return cic_err_errno(err, "%s", place);
 	if (mount("overlay", place, "overlay", MS_RDONLY | MS_NODEV | MS_NOSUID |
@@ -75,23 +73,27 @@ mount_here(const char *data, struct cic_err *err)
 	return fd;
 }
 
-static int
-mount_from(const char *folder, const char *data, struct cic_err *err)
-{
-	int old = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+struct task {
+	const char	*folder, *data;
+	struct cic_err	*err;
+	int		 fd;
+};
 
-	if (old == -1 || chdir(folder) == -1)
-		cic_err_errno(err, "folder %s", folder);
+/* A thread of its own, because a mount name space and a current folder of one's
+ * own do not go away again: everybody else keeps theirs. */
+static void *
+mount_apart(void *arg)
+{
+	struct task *task = arg;
+
+	if (unshare(CLONE_NEWNS) == -1 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+		cic_err_errno(task->err, "a mount name space");
+	else if (chdir(task->folder) == -1)
+		cic_err_errno(task->err, "folder %s", task->folder);
 	else
-		fd = mount_here(data, err);
-	if (old != -1 && fchdir(old) == -1 && fd != -1) {
-		cic_err_errno(err, "back to the folder we were in");
-		close(fd);
-		fd = -1;
-	}
-	if (old != -1)
-		close(old);
-	return fd;
+		task->fd = mount_here(task->data, task->err);
+	return NULL;
 }
 
 int
@@ -99,18 +101,25 @@ cic_overlay_mount(const char *const *layer, size_t count, struct cic_err *err)
 {
 	char folder[CIC_PATH_MAX];
 	struct cic_buf data;
-	int fd = -1;
+	struct task task = { .folder = folder, .err = err, .fd = -1 };
+	pthread_t thread;
 
 	if (common_folder(layer, count, folder, err) == -1)
 		return -1;
 	/* One layer is no overlay. */
 	if (count == 1) {
-		fd = open(layer[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		return fd == -1 ? cic_err_errno(err, "%s", layer[0]) : fd;
+		task.fd = open(layer[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return task.fd == -1 ? cic_err_errno(err, "%s", layer[0]) :
+		    task.fd;
 	}
 	cic_buf_init(&data, DATA_MAX);
-	if (mount_data(layer, count, strlen(folder), &data, err) == 0)
-		fd = mount_from(folder, data.data, err);
+	if (mount_data(layer, count, strlen(folder), &data, err) == 0) {
+		task.data = data.data;
+		if (pthread_create(&thread, NULL, mount_apart, &task) == 0)
+			pthread_join(thread, NULL);
+		else
+			cic_err_set(err, CIC_EIO, "no thread could be started");
+	}
 	cic_buf_release(&data);
-	return fd;
+	return task.fd;
 }

@@ -2,9 +2,9 @@
  * The layers of an image that an engine keeps for the kernel's overlay file
  * system, mounted once more for us alone, read-only.
  *
- * The mount is in a mount name space of the calling thread's own and has no place
- * in any folder by the time this returns: it goes away with the descriptor,
- * whatever ends the process.  Overlays may share lower layers; that is how every
+ * The mount is made in a mount name space of its own and has no place in any
+ * folder by the time this returns: it goes away with the descriptor, whatever ends
+ * the process.  Overlays may share lower layers; that is how every
  * container is made (Linux, Documentation/filesystems/overlayfs).
  */
 #ifndef CIC_OVERLAY_H

@@ -3,22 +3,20 @@
 # docker and podman, and each of apptainer and the built-in converter; and what is inside is the same from all four.
 . "$(dirname "$0")/lib.sh"
 rig podman docker apptainer
-# apptainer's files are the reference; these differ on purpose (README, "The built-in converter")
-NOT_COMPARED='/\.singularity\.d(/|$)|^\./(\.exec|\.run|\.shell|\.test|environment|singularity) '
-# docker lays files of its own over these before it exports an image
-FROM_DOCKER='^\./(dev/console|etc/hostname) '
+# apptainer's files are the reference; these differ on purpose (README, "The converters"; t/35-convert.t looks closer)
+NOT_COMPARED='/\.singularity\.d(/|$)|^\./(\.exec|\.run|\.shell|\.test|environment|singularity|dev/console|etc/hostname|etc/mtab) '
 # these tell when an image was built, and each of the four is built
 TIMES='^\./var/(log/|cache/ldconfig/)'
 
 # list FOLDER - every path with type, mode, owner, size of a file, target of a link
 list() {
     (cd "$1" && find . -printf '%p %y %m %U:%G %l ' \( -type f -printf '%s\n' -o -printf '\n' \)) |
-        grep -vE "$NOT_COMPARED|$FROM_DOCKER|$TIMES" | LC_ALL=C sort
+        grep -vE "$NOT_COMPARED|$TIMES" | LC_ALL=C sort
 }
 # contents FOLDER - and what the files hold
 contents() {
     (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) |
-        sed 's/^\([0-9a-f]*\)  \(.*\)/\2 \1/' | grep -vE "$NOT_COMPARED|$FROM_DOCKER|$TIMES"
+        sed 's/^\([0-9a-f]*\)  \(.*\)/\2 \1/' | grep -vE "$NOT_COMPARED|$TIMES"
 }
 
 # inside exec|run FILE ARGS... - what apptainer prints. On a loaded machine its FUSE mount is late now and then, and it
