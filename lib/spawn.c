@@ -43,8 +43,8 @@ may_pass(const char *variable)
 	    "http_proxy=", "https_proxy=", "no_proxy=", "HTTP_PROXY=",
 	    "HTTPS_PROXY=", "NO_PROXY=" };
 	static const char *const prefixes[] = { "DOCKER_", "BUILDX_",
-	    "BUILDKIT_", "CONTAINER", "STORAGE_", "APPTAINER_", "SINGULARITY_",
-	    "CIC_" };
+	    "BUILDKIT_", "CONTAINER", "_CONTAINERS_", "STORAGE_",
+	    "APPTAINER_", "SINGULARITY_", "CIC_" };
 	size_t i;
 
 	for (i = 0; i < sizeof(exact) / sizeof(exact[0]); i++)

@@ -8,8 +8,9 @@
  *
  * Variables passed on: PATH HOME USER LOGNAME TMPDIR XDG_RUNTIME_DIR
  * SSH_AUTH_SOCK, proxies, and those that begin with DOCKER_, BUILDX_,
- * BUILDKIT_, CONTAINER, STORAGE_, APPTAINER_, SINGULARITY_ or CIC_; LC_ALL is
- * C.UTF-8 so that messages can be read by programs.
+ * BUILDKIT_, CONTAINER, _CONTAINERS_ (podman's, inside `podman unshare`), STORAGE_,
+ * APPTAINER_, SINGULARITY_ or CIC_; LC_ALL is C.UTF-8 so that messages can be read
+ * by programs.
  */
 #ifndef CIC_SPAWN_H
 #define CIC_SPAWN_H

@@ -378,12 +378,20 @@ next_item(struct cic_source *source, struct cic_item *item, struct cic_err *err)
 
 /* --- data --------------------------------------------------------------- */
 
+static int
+shorter(const struct cic_walk *walk, struct cic_err *err)
+{
+	char show[CIC_TREE_SHOW];
+
+	return cic_err_set(err, CIC_EINVAL, "\"%s\" became shorter while it was "
+	    "read", cic_tree_show(walk->path, show));
+}
+
 /* Read up to `end`. */
 static int
 read_data(struct cic_walk *walk, int fd, uint64_t at, uint64_t end,
     cic_sink *sink, void *arg, struct cic_err *err)
 {
-	char show[CIC_TREE_SHOW];
 	ssize_t n;
 
 	for (; at < end; at += (uint64_t)n) {
@@ -394,8 +402,7 @@ read_data(struct cic_walk *walk, int fd, uint64_t at, uint64_t end,
 		else if (n == -1)
 			return bad(walk, "read", err);
 		else if (n == 0)
-			return cic_err_set(err, CIC_EINVAL, "\"%s\" became shorter "
-			    "while it was read", cic_tree_show(walk->path, show));
+			return shorter(walk, err);
 		else if (sink(arg, walk->buf, (size_t)n, err) == -1)
 			return -1;
 	}
@@ -408,6 +415,7 @@ read_sparse(struct cic_walk *walk, int fd, cic_sink *sink, void *arg,
     struct cic_err *err)
 {
 	uint64_t size = (uint64_t)walk->st.st_size, at = 0, data, hole;
+	struct stat now;
 	off_t o;
 
 	while (at < size) {
@@ -425,7 +433,10 @@ read_sparse(struct cic_walk *walk, int fd, cic_sink *sink, void *arg,
 			return -1;
 		at = hole > data ? hole : size;
 	}
-	return 0;
+	/* what was cut off looks like a hole */
+	if (fstat(fd, &now) == -1)
+		return bad(walk, "look at", err);
+	return (uint64_t)now.st_size < size ? shorter(walk, err) : 0;
 }
 
 static int
