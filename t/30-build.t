@@ -74,4 +74,26 @@ done
 # a hard link in the image is one in the .sif
 is "$(cd "$T/podman-builtin.root" && stat -c %h usr/bin/perl)" "$(cd "$T/podman-apptainer.root" && stat -c %h usr/bin/perl)" \
     "hard links are hard links"
+
+# ---- what a .sif says of itself
+about() { siftool dump "$(siftool list "$1" | awk -F'|' '/JSON/ { id = $1 } END { print id + 0 }')" "$1"; }
+for engine in docker podman; do
+    about "$T/$engine-builtin.sif" > "$T/about.json"
+    is "$(jq -r '[.request.workflow, .request.step_id, .request.machine.architecture, .engine] | join(" ")' "$T/about.json")" \
+        "minimal_workflow wordcount x86_64 $engine" "$engine: cic-build.json has the request and the engine"
+    is "$(jq -r '[.workflow_commit, .workflow_tree, .catalog_commit, .catalog_tree, .content_key, .base_digest, .image_id,
+        .tools.cic] | map(length) | join(" ")' "$T/about.json")" "40 40 40 40 64 71 71 5" \
+        "$engine: and commits, trees, content key, digests, versions"
+    is "$(jq -r .spack_lock "$T/about.json")" null "$engine: and no spack.lock where there is none"
+done
+rm -rf "$T/data" "$T/images" "$T/git"
+REGISTRY=$top/t/data/registry IMAGES=localhost/t$$/lock/
+config podman builtin
+start
+id=$(submit cases lock)
+is "$(state_at_end "$id")" FINISHED "a step that leaves a spack.lock is built"
+about "$T/images/$(status_of "$id" | field filename)" > "$T/about.json"
+is "$(jq -r '.spack_lock.roots[0].spec' "$T/about.json")" zlib "its lock is in cic-build.json"
+is "$(jq -r .workflow_commit "$T/about.json")" "$(git --git-dir "$T/git/registry.git" rev-parse HEAD)" "the commit is the registry's"
+stop
 done_testing
