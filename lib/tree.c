@@ -10,18 +10,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "err.h"
-
-#define CHUNK	((size_t)1 << 20)
-
-struct cic_chunk {
-	struct cic_chunk *next;
-	size_t		 used, size;
-	_Alignas(8) unsigned char data[];
-};
+#include "tree_table.h"
 
 const char *
 cic_tree_show(const char *path, char buf[CIC_TREE_SHOW])
@@ -50,33 +42,7 @@ cic_tree_show(const char *path, char buf[CIC_TREE_SHOW])
 	return buf;
 }
 
-/* --- memory ------------------------------------------------------------- */
-
-static void *
-alloc(struct cic_tree *tree, size_t size, struct cic_err *err)
-{
-	struct cic_chunk *c = tree->chunk;
-	size_t want = size + 7 < size ? SIZE_MAX : (size + 7) & ~(size_t)7;
-	size_t room = want > CHUNK ? want : CHUNK;
-
-	if (c == NULL || want > c->size - c->used) {
-		if (room > CIC_TREE_BYTES - tree->bytes) {
-			cic_err_set(err, CIC_EINVAL, "names need more than %zu MiB of memory",
-			    CIC_TREE_BYTES >> 20);
-			return NULL;
-		}
-		c = malloc(sizeof(*c) + room);
-		if (c == NULL) {
-			cic_err_set(err, CIC_EIO, "out of memory");
-			return NULL;
-		}
-		*c = (struct cic_chunk){ .next = tree->chunk, .size = room };
-		tree->chunk = c;
-		tree->bytes += room;
-	}
-	c->used += want;
-	return memset(c->data + c->used - want, 0, size);
-}
+/* --- making -------------------------------------------------------------- */
 
 /* Files are many: only a directory's inode has room for a directory's part. */
 static struct cic_inode *
@@ -84,7 +50,7 @@ new_inode(struct cic_tree *tree, const struct cic_attr *attr, struct cic_err *er
 {
 	size_t size = S_ISDIR(attr->mode) ? sizeof(struct cic_inode) :
 	    offsetof(struct cic_inode, u) + sizeof(void *);
-	struct cic_inode *inode = alloc(tree, size, err);
+	struct cic_inode *inode = cic_tree_alloc(tree, size, err);
 
 	if (inode != NULL) {
 		inode->attr = *attr;
@@ -100,141 +66,29 @@ cic_tree_new(uint32_t mtime, struct cic_err *err)
 	const struct cic_attr attr = { .mode = S_IFDIR | 0755, .mtime = mtime };
 	struct cic_tree *tree = calloc(1, sizeof(*tree));
 
-	if (tree == NULL)
-		goto nomem;
+	if (tree == NULL) {
+		cic_err_set(err, CIC_EIO, "out of memory");
+		return NULL;
+	}
 	tree->mtime = mtime;
 	tree->layer = 1;
-	tree->nbucket = 4096;
-	tree->bucket = calloc(tree->nbucket, sizeof(*tree->bucket));
-	if (tree->bucket == NULL)
-		goto nomem;
-	if (getrandom(tree->seed, sizeof(tree->seed), 0) != sizeof(tree->seed)) {
-		cic_err_errno(err, "getrandom");
-		goto fail;
+	if (cic_tree_table_init(tree, err) == 0)
+		tree->root = new_inode(tree, &attr, err);
+	if (tree->root == NULL) {
+		cic_tree_free(tree);
+		return NULL;
 	}
-	tree->root = new_inode(tree, &attr, err);
-	if (tree->root == NULL)
-		goto fail;
 	tree->root->u.dir.parent = tree->root;
 	return tree;
-nomem:
-	cic_err_set(err, CIC_EIO, "out of memory");
-fail:
-	cic_tree_free(tree);
-	return NULL;
 }
 
 void
 cic_tree_free(struct cic_tree *tree)
 {
-	struct cic_chunk *c, *next;
-
 	if (tree == NULL)
 		return;
-	for (c = tree->chunk; c != NULL; c = next) {
-		next = c->next;
-		free(c);
-	}
-	free(tree->bucket);
+	cic_tree_table_release(tree);
 	free(tree);
-}
-
-/* --- the hash of (directory, name) -------------------------------------- */
-
-/* Multiply to 128 bits and fold: with a secret seed nobody can choose names
- * that meet in one bucket. */
-static uint64_t
-fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 p = (unsigned __int128)a * b;
-
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
-}
-
-static size_t
-hash(const struct cic_tree *tree, const struct cic_inode *dir,
-    const char *name, size_t len)
-{
-	uint64_t h = fold(tree->seed[0] ^ (uintptr_t)dir, tree->seed[1] ^ len);
-	uint64_t w;
-
-	for (; len > 0; name += sizeof(w), len -= sizeof(w)) {
-		w = 0;
-		memcpy(&w, name, len < sizeof(w) ? len : sizeof(w));
-		h = fold(h ^ w, tree->seed[1] ^ UINT64_C(0x9e3779b97f4a7c15));
-		if (len < sizeof(w))
-			break;
-	}
-	h = fold(h ^ tree->seed[0], UINT64_C(0xd6e8feb86659fd93));
-	return (size_t)h & (tree->nbucket - 1);
-}
-
-static struct cic_entry *
-lookup(const struct cic_tree *tree, const struct cic_inode *dir,
-    const char *name, size_t len)
-{
-	struct cic_entry *e = tree->bucket[hash(tree, dir, name, len)];
-
-	while (e != NULL && (e->dir != dir ||
-	    strncmp(e->name, name, len) != 0 || e->name[len] != '\0'))
-		e = e->chain;
-	return e;
-}
-
-/* Double the buckets.  Without memory for it, chains just grow longer. */
-static void
-grow(struct cic_tree *tree)
-{
-	struct cic_entry **old = tree->bucket, *e, *next;
-	size_t n = tree->nbucket, i, k;
-	struct cic_entry **bucket = calloc(n * 2, sizeof(*bucket));
-
-	if (bucket == NULL)
-		return;
-	tree->bucket = bucket;
-	tree->nbucket = n * 2;
-	for (i = 0; i < n; i++) {
-		for (e = old[i]; e != NULL; e = next) {
-			next = e->chain;
-			k = hash(tree, e->dir, e->name, strlen(e->name));
-			e->chain = bucket[k];
-			bucket[k] = e;
-		}
-	}
-	free(old);
-}
-
-static struct cic_entry *
-new_entry(struct cic_tree *tree, struct cic_inode *dir, const char *name,
-    size_t len, struct cic_err *err)
-{
-	struct cic_entry *e;
-	size_t k;
-
-	if (tree->names >= CIC_TREE_ENTRIES) {
-		cic_err_set(err, CIC_EINVAL, "more than %u entries", CIC_TREE_ENTRIES);
-		return NULL;
-	}
-	if (dir->u.dir.names >= CIC_TREE_DIR) {
-		cic_err_set(err, CIC_EINVAL, "more than %u names in one directory",
-		    CIC_TREE_DIR);
-		return NULL;
-	}
-	if (tree->names >= tree->nbucket * 2)
-		grow(tree);
-	e = alloc(tree, sizeof(*e) + len + 1, err);
-	if (e == NULL)
-		return NULL;
-	memcpy(e->name, name, len);
-	e->dir = dir;
-	k = hash(tree, dir, name, len);
-	e->chain = tree->bucket[k];
-	tree->bucket[k] = e;
-	e->older = dir->u.dir.last;
-	dir->u.dir.last = e;
-	dir->u.dir.names++;
-	tree->names++;
-	return e;
 }
 
 /* --- paths -------------------------------------------------------------- */
@@ -289,10 +143,10 @@ make_parent(struct cic_tree *tree, struct cic_inode *dir, const char *name,
     size_t len, struct cic_err *err)
 {
 	const struct cic_attr attr = { .mode = S_IFDIR | 0755, .mtime = tree->mtime };
-	struct cic_entry *e = lookup(tree, dir, name, len);
+	struct cic_entry *e = cic_tree_lookup(tree, dir, name, len);
 
 	if (e == NULL)
-		e = new_entry(tree, dir, name, len, err);
+		e = cic_tree_new_entry(tree, dir, name, len, err);
 	if (e == NULL)
 		return NULL;
 	e->touched = tree->layer;
@@ -354,9 +208,9 @@ reserve(struct cic_tree *tree, const char *path, struct cic_entry **slot,
 	}
 	if (len == 0)
 		return 0;
-	*slot = lookup(tree, dir, p, len);
+	*slot = cic_tree_lookup(tree, dir, p, len);
 	if (*slot == NULL)
-		*slot = new_entry(tree, dir, p, len, err);
+		*slot = cic_tree_new_entry(tree, dir, p, len, err);
 	return *slot == NULL ? at_path(path, err) : 0;
 }
 
@@ -418,7 +272,7 @@ set_target(struct cic_tree *tree, struct cic_inode *inode, const char *target,
     struct cic_err *err)
 {
 	size_t size = strlen(target) + 1;
-	char *copy = alloc(tree, size, err);
+	char *copy = cic_tree_alloc(tree, size, err);
 
 	if (copy == NULL)
 		return -1;
@@ -471,7 +325,7 @@ find(const struct cic_tree *tree, const char *path)
 	for (p = component(path, &len); len > 0; p = component(p + len, &len)) {
 		if (!is_dir(dir))
 			return NULL;
-		e = lookup(tree, dir, p, len);
+		e = cic_tree_lookup(tree, dir, p, len);
 		if (e == NULL || e->inode == NULL)
 			return NULL;
 		dir = e->inode;
@@ -612,7 +466,7 @@ finish_dir(struct cic_tree *tree, struct cic_inode *dir, struct cic_err *err)
 
 	for (e = dir->u.dir.last; e != NULL; e = e->older)
 		n += e->inode != NULL;
-	dir->u.dir.entry = alloc(tree, (n + 1) * sizeof(e), err);
+	dir->u.dir.entry = cic_tree_alloc(tree, (n + 1) * sizeof(e), err);
 	if (dir->u.dir.entry == NULL)
 		return -1;
 	for (e = dir->u.dir.last; e != NULL; e = e->older) {
