@@ -403,7 +403,8 @@ cic_engine_socket(const struct cic_engine *engine, char path[CIC_PATH_MAX])
 	struct cic_buf out;
 	bool found = false;
 
-	if (engine->conf->engine_args.count == 0 && host != NULL)
+	if (engine->conf->engine_args.count == 0 && host != NULL &&
+	    *host != '\0')
 		return socket_of(host, path);
 	/* Without its client, docker's engine is where it always is. */
 	if (!cic_program_exists(command(engine->conf)))
