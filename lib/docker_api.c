@@ -55,6 +55,21 @@ take(char *data, size_t size, size_t n, void *arg)
 	return call->gone ? 0 : size * n;
 }
 
+/* About once a second, also when the engine sends nothing. */
+static int
+go_on(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	struct call *call = arg;
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	call->gone = call->gone || (call->feed != NULL &&
+	    cic_feed_stopped(call->feed));
+	return call->gone;
+}
+
 static bool
 prepare(const struct cic_docker *docker, struct call *call, char *url,
     struct curl_slist *headers)
@@ -77,6 +92,9 @@ prepare(const struct cic_docker *docker, struct call *call, char *url,
 	    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)SILENCE) ==
 	    CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, go_on) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_XFERINFODATA, call) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_WRITEDATA, call) == CURLE_OK;
 }

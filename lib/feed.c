@@ -2,7 +2,6 @@
 #include "feed.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +86,17 @@ cic_feed_put(struct cic_feed *feed, const void *data, size_t len)
 		pthread_mutex_unlock(&feed->lock);
 	}
 	return 0;
+}
+
+bool
+cic_feed_stopped(struct cic_feed *feed)
+{
+	bool stopped;
+
+	pthread_mutex_lock(&feed->lock);
+	stopped = feed->stopped;
+	pthread_mutex_unlock(&feed->lock);
+	return stopped;
 }
 
 static ssize_t

@@ -5,6 +5,7 @@
 #ifndef CIC_FEED_H
 #define CIC_FEED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct cic_err;
@@ -24,6 +25,9 @@ struct cic_feed *cic_feed_start(cic_feed_producer *producer, void *arg,
 /* The producer's: hand bytes over, waiting for room.  -1: nobody reads any
  * more, so produce no more. */
 int cic_feed_put(struct cic_feed *feed, const void *data, size_t len);
+
+/* The producer's: will the next put fail? */
+bool cic_feed_stopped(struct cic_feed *feed);
 
 /*
  * The reader's end.  Where the bytes end, its read returns 0 when the producer

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -300,6 +301,18 @@ read_describe(const struct command *c, struct cic_buf *text, struct cic_err *err
 	return cic_read_file(c->describe, text, err);
 }
 
+/* A folder in a folder in a folder: each is open while what is in it is read. */
+static void
+raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536) {
+		limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int
 open_both(struct command *c, struct cic_err *err)
 {
@@ -457,6 +470,7 @@ convert_command(int argc, char **argv)
 	clock_gettime(CLOCK_MONOTONIC, &c.began);
 	c.shown = c.began;
 	cic_id_new(c.id);
+	raise_file_limit();
 	r = watch_signals(&c, &err);
 	if (r == 0)
 		r = run(&c, &err);
