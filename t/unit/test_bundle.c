@@ -288,7 +288,7 @@ links_of_an_archive(void **state)
 	mktar_link(&b, '2', "1/layer.tar", "../2/layer.tar");
 	mktar_file(&b, "2/layer.tar", "the layer");
 	mktar_link(&b, '2', "3/layer.tar", "./../1/./layer.tar");
-	mktar_link(&b, '1', "hard", "2/layer.tar");
+	mktar_link(&b, '1', "4/hard", "2/layer.tar");
 	mktar_link(&b, '2', "sub/beside", "other");
 	mktar_file(&b, "sub/other", "other");
 	mktar_link(&b, '2', "top", "sub/beside");
@@ -296,7 +296,7 @@ links_of_an_archive(void **state)
 	holds("1/layer.tar", "the layer");
 	holds("2/layer.tar", "the layer");
 	holds("3/layer.tar", "the layer");
-	holds("hard", "the layer");
+	holds("4/hard", "the layer");
 	holds("sub/beside", "other");
 	holds("top", "other");
 }
