@@ -134,8 +134,10 @@ static int
 add_data(struct cic_intake *in, struct cic_source *source,
     const struct cic_item *item, struct cic_inode *inode, struct cic_err *err)
 {
+	/* the same path in a lower layer is another file, perhaps alive by another
+	 * name */
 	bool keep = in->keep != NULL && item->size <= CIC_INTAKE_KEEP &&
-	    is_path(item->path, in->keep);
+	    cic_tree_find(in->tree, in->keep) == inode;
 
 	inode->u.file = cic_sqfs_begin(in->sqfs, item->size, err);
 	if (inode->u.file == NULL || source->data(source,
@@ -262,6 +264,13 @@ name_item(struct passes *p, struct cic_source *source, struct cic_item *item,
 /* --- layers: data ------------------------------------------------------- */
 
 static int
+changed(struct cic_err *err)
+{
+	return cic_err_set(err, CIC_EINVAL,
+	    "the layer was changed while it was read");
+}
+
+static int
 data_item(struct passes *p, struct cic_source *source, struct cic_item *item,
     struct cic_err *err)
 {
@@ -270,8 +279,7 @@ data_item(struct passes *p, struct cic_source *source, struct cic_item *item,
 	if (item->hardlink != NULL || !S_ISREG(item->attr.mode))
 		return 0;
 	if (p->next == p->count)
-		return cic_err_set(err, CIC_EINVAL,
-		    "the layer was changed while it was read");
+		return changed(err);
 	inode = p->file[p->next++];
 	return inode == NULL || !inode->alive ? 0 :
 	    add_data(p->in, source, item, inode, err);
@@ -339,6 +347,8 @@ cic_intake_layers(struct cic_intake *in, const struct cic_oci_layer *layer,
 		cic_tree_mark(in->tree);
 	for (i = 0; r == 0 && i < count; i++)
 		r = each_layer(&p, &layer[i], data_item, true, err);
+	if (r == 0 && p.next != p.count)
+		r = changed(err);
 	free(p.file);
 	if (r == 0)
 		report(in, true);
