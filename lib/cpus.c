@@ -19,7 +19,7 @@ cic_cpus_of_quota(const char *text)
 	if (sscanf(text, "%lld %lld", &quota, &period) != 2 || quota <= 0 ||
 	    period <= 0 || quota / period >= 1 << 20)
 		return 0;
-	return (unsigned)((quota + period - 1) / period);
+	return (unsigned)(quota / period + (quota % period != 0));
 }
 
 /* The text of a small file, "" when it cannot be read. */
