@@ -241,7 +241,9 @@ fill(struct cic_tar *tar, struct cic_item *entry, struct archive_entry *ae,
 	cic_tree_show(entry->path, tar->last);
 	entry->hardlink = archive_entry_hardlink(ae);
 	entry->symlink = archive_entry_symlink(ae);
-	if (archive_entry_filetype(ae) == AE_IFLNK && entry->symlink == NULL)
+	/* docker gives hard links the type of what they link to */
+	if (archive_entry_filetype(ae) == AE_IFLNK && entry->symlink == NULL &&
+	    entry->hardlink == NULL)
 		return bad_entry(entry, "symbolic link without a target", err);
 	if (fill_attr(entry, ae, err) == -1 ||
 	    fill_size(tar, entry, ae, err) == -1)
