@@ -136,7 +136,7 @@ limit 'docker as root, of apptainer' "$(ratio docker apptainer)" 0.08333
 limit 'docker by its API, of apptainer' "$(ratio api apptainer)" 0.1111
 limit 'podman, of apptainer' "$(ratio podman apptainer)" 0.08333
 limit 'docker as root, of the export to nothing' "$(ratio docker export)" 2
-limit 'docker by its API, of the export to nothing' "$(ratio api export)" 2
+limit 'podman, of the export to nothing' "$(ratio podman export)" 2
 limit 'size, of apptainer' "$(awk -v a="$(size "$T/docker.sif")" -v b="$(size "$T/apptainer.sif")" 'BEGIN { print a / b }')" 1
 limit 'memory, MB, the image above' "$(median docker 2 | awk '{ print $1 / 1024 }')" 128
 limit 'memory, MB, 500,000 files' "$(median many500000 2 | awk '{ print $1 / 1024 }')" 128
