@@ -202,6 +202,35 @@ reader_stops(void **state)
 	}
 }
 
+/* A producer that has nothing to put asks whether it is still wanted. */
+static int
+wait_for_the_end(void *arg, struct cic_feed *feed, struct cic_err *er)
+{
+	struct job *job = arg;
+
+	(void)er;
+	job->refused = cic_feed_stopped(feed);
+	job->refused = job->refused || cic_feed_put(feed, "x", 1) == -1;
+	job->put = 1;
+	while (!cic_feed_stopped(feed))
+		usleep(1000);
+	return 0;
+}
+
+static void
+stopped_is_told(void **state)
+{
+	struct job job = { .total = 1 };
+	struct cic_feed *feed = cic_feed_start(wait_for_the_end, &job, &err);
+
+	(void)state;
+	assert_non_null(feed);
+	while (job.put == 0)
+		usleep(1000);
+	cic_feed_free(feed);
+	assert_false(job.refused);	/* not from the start */
+}
+
 static void
 free_after_the_end(void **state)
 {
@@ -248,6 +277,7 @@ main(void)
 		cmocka_unit_test(a_hundred_megabytes), cmocka_unit_test(small_pieces),
 		cmocka_unit_test(little), cmocka_unit_test(empty),
 		cmocka_unit_test(producers_error), cmocka_unit_test(reader_stops),
+		cmocka_unit_test(stopped_is_told),
 		cmocka_unit_test(free_after_the_end),
 		cmocka_unit_test(good_until_the_next_read),
 	};

@@ -243,6 +243,125 @@ architectures(void **state)
 	}
 }
 
+/* --- the last object ---------------------------------------------------- */
+
+#define LAST "{\"tools\":[]}\n"
+
+/* The header once more, with an object that was not known before. */
+static int
+add_last(const char *name, const char *text)
+{
+	struct cic_sif s = spec;
+
+	s.last = (struct cic_sif_json){ name, text, strlen(text) };
+	return cic_sif_write_header(fd, &s, 8192, &err);
+}
+
+static void
+last_object(void **state)
+{
+	unsigned char h[128], d[585];
+	char text[sizeof(LAST)] = "";
+	uint64_t n;
+
+	(void)state;
+	assert_int_equal(add_last("cic-build.json", LAST), 0);
+	assert_int_equal(cic_sif_check(path, &err), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_END), FS + 8192 + strlen(LAST));
+	assert_int_equal(pread(fd, text, strlen(LAST), FS + 8192), strlen(LAST));
+	assert_string_equal(text, LAST);
+	assert_int_equal(pread(fd, h, 128, 0), 128);
+	assert_int_equal(h[80], 43);			/* free */
+	memcpy(&n, h + 120, 8);				/* bytes of data */
+	assert_int_equal(n, FS + 8192 + strlen(LAST) - 32176);
+	assert_int_equal(pread(fd, d, 585, SLOT(4)), 585);
+	assert_memory_equal(d, "\x06\x40\0\0\1\5\0\0\0", 9);	/* JSON, used, 5 */
+	memcpy(&n, d + 17, 8);
+	assert_int_equal(n, FS + 8192);
+	memcpy(&n, d + 25, 8);
+	assert_int_equal(n, strlen(LAST));
+	assert_string_equal((char *)d + 73, "cic-build.json");
+	/* the others are where they were */
+	assert_int_equal(pread(fd, d, 585, SLOT(3)), 585);
+	memcpy(&n, d + 17, 8);
+	assert_int_equal(n, FS);
+}
+
+static void
+last_object_by_siftool(void **state)
+{
+	char cmd[2000];
+
+	(void)state;
+	if (system("siftool version >/dev/null 2>&1") != 0)
+		skip();
+	assert_int_equal(add_last("cic-build.json", LAST), 0);
+	snprintf(cmd, sizeof(cmd), "siftool list %s | grep -qx "
+	    "'5    |1       |NONE    |40960-40973 *|JSON.Generic *'"
+	    " && siftool header %s | grep -q 'Descriptors Free: *43$'"
+	    " && siftool info 5 %s | grep -q 'Name: *cic-build.json'"
+	    " && test \"$(siftool dump 5 %s)\" = '{\"tools\":[]}'"
+	    " && test \"$(siftool dump 3 %s)\" = '{}'",
+	    path, path, path, path, path);
+	assert_int_equal(system(cmd), 0);
+}
+
+/* It is part of what must be there. */
+static void
+last_object_cut(void **state)
+{
+	(void)state;
+	assert_int_equal(add_last("cic-build.json", LAST), 0);
+	assert_int_equal(ftruncate(fd, FS + 8192 + (off_t)strlen(LAST) - 1), 0);
+	refused("object 5");
+	assert_int_equal(ftruncate(fd, FS + 8192), 0);
+	refused("object 5");
+}
+
+/* One that is refused leaves the file as it was. */
+static void
+bad_last_object(void **state)
+{
+	char name[129];
+
+	(void)state;
+	memset(name, 'n', 128);
+	name[128] = '\0';
+	assert_int_equal(add_last("", LAST), -1);
+	assert_int_equal(err.code, CIC_EINVAL);
+	assert_int_equal(add_last("x", ""), -1);
+	assert_int_equal(add_last(name, LAST), -1);
+	assert_int_equal(lseek(fd, 0, SEEK_END), FS + 8192);
+	assert_int_equal(cic_sif_check(path, &err), 0);
+	name[127] = '\0';
+	assert_int_equal(add_last(name, LAST), 0);
+	assert_int_equal(cic_sif_check(path, &err), 0);
+}
+
+/* With as many before it as there may be. */
+static void
+last_of_many(void **state)
+{
+	struct cic_sif s = spec;
+	static unsigned char fs[8192] = "hsqs";
+	unsigned char h[128];
+
+	(void)state;
+	for (s.njson = 0; s.njson < CIC_SIF_JSON_MAX; s.njson++)
+		s.json[s.njson] = (struct cic_sif_json){ "x", "{}", 2 };
+	s.last = (struct cic_sif_json){ "last", LAST, strlen(LAST) };
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(cic_sif_write_objects(fd, &s, &fs_off, &err), 0);
+	assert_int_equal(pwrite(fd, fs, sizeof(fs), (off_t)fs_off), sizeof(fs));
+	assert_int_equal(cic_sif_write_header(fd, &s, sizeof(fs), &err), 0);
+	assert_int_equal(cic_sif_check(path, &err), 0);
+	assert_int_equal(pread(fd, h, 128, 0), 128);
+	assert_int_equal(h[80], 48 - 2 - CIC_SIF_JSON_MAX - 1);
+	s.njson++;
+	assert_int_equal(cic_sif_write_header(fd, &s, sizeof(fs), &err), -1);
+	assert_int_equal(err.code, CIC_EINVAL);
+}
+
 int
 main(void)
 {
@@ -250,7 +369,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(whole), T(siftool_agrees), T(no_header_yet), T(cut_anywhere),
 		T(partition_faults), T(two_primaries), T(header_faults),
-		T(not_files), T(bad_specs), T(architectures),
+		T(not_files), T(bad_specs), T(architectures), T(last_object),
+		T(last_object_by_siftool), T(last_object_cut), T(bad_last_object),
+		T(last_of_many),
 	};
 	int r;
 

@@ -248,10 +248,61 @@ json_objects(void **state)
 	assert_string_equal(cic_json_get_string(cic_json_get(a, "environment"),
 	    "/.singularity.d/env/10-docker2singularity.sh"), m.env);
 	cic_json_free(j);
-	assert_string_equal(m.oci,
-	    "{\"User\":\"me\",\"Env\":[\"A=b\"],\"ExposedPorts\":{\"80/tcp\":{}}}");
-	make("{\"Config\":null}");
-	assert_string_equal(m.oci, "{}");
+}
+
+/* Sorted by their bytes, and behind them the build's own, which win. */
+static void
+labels_are_sorted(void **state)
+{
+	(void)state;
+	make("{\"Architecture\":\"amd64\",\"Config\":{\"Labels\":{\"b\":\"1\",\"a.b\":"
+	    "\"2\",\"\u00fc\":\"3\",\"a\":\"4\",\"B\":\"5\",\"\":\"6\","
+	    "\"org.label-schema.schema-version\":\"lie\",\"a-b\":\"7\"}}}");
+	assert_string_equal(m.labels, "{\"\":\"6\",\"B\":\"5\",\"a\":\"4\",\"a-b\":"
+	    "\"7\",\"a.b\":\"2\",\"b\":\"1\",\"\xc3\xbc\":\"3\","
+	    "\"org.label-schema.build-arch\":\"amd64\","
+	    "\"org.label-schema.schema-version\":\"1.0\","
+	    "\"org.label-schema.usage.singularity.deffile.bootstrap\":\"docker-daemon\","
+	    "\"org.label-schema.usage.singularity.deffile.from\":\"a/b:c\"}");
+	make("{\"Config\":{\"Labels\":null}}");
+	assert_memory_equal(m.labels, "{\"org.label-schema.schema-version\"", 34);
+}
+
+/* Whatever order and members an engine has: those of the OCI specification, in
+ * its order. */
+static void
+oci_config(void **state)
+{
+	(void)state;
+	make("{\"Config\":{\"StopSignal\":\"SIGTERM\",\"Labels\":{\"b\":\"1\",\"a\":\"2\"},"
+	    "\"Tty\":true,\"WorkingDir\":\"/w\",\"Hostname\":\"h\",\"Healthcheck\":{\"Test\":"
+	    "[\"CMD\"]},\"Volumes\":{\"/v\":{},\"/a\":{\"y\":1,\"x\":2}},\"OnBuild\":[\"x\"],"
+	    "\"Cmd\":[\"z\",\"a\"],\"Image\":\"sha256:0\",\"Entrypoint\":[\"e\"],\"Env\":"
+	    "[\"B=1\",\"A=2\"],\"ArgsEscaped\":true,\"Shell\":[\"sh\"],\"ExposedPorts\":"
+	    "{\"80/tcp\":{},\"443/tcp\":{}},\"User\":\"me\"}}");
+	assert_string_equal(m.oci, "{\"User\":\"me\",\"ExposedPorts\":{\"443/tcp\":{},"
+	    "\"80/tcp\":{}},\"Env\":[\"B=1\",\"A=2\"],\"Entrypoint\":[\"e\"],"
+	    "\"Cmd\":[\"z\",\"a\"],\"Volumes\":{\"/a\":{\"x\":2,\"y\":1},\"/v\":{}},"
+	    "\"WorkingDir\":\"/w\",\"Labels\":{\"a\":\"2\",\"b\":\"1\"},"
+	    "\"StopSignal\":\"SIGTERM\",\"ArgsEscaped\":true}");
+}
+
+/* Docker shows them, podman leaves them out. */
+static void
+oci_config_without_empty_ones(void **state)
+{
+	static const char *const empty[] = { "{}", "{\"Config\":null}", "{\"Config\":{}}",
+	    "{\"Config\":{\"User\":\"\",\"ExposedPorts\":{},\"Env\":[],\"Entrypoint\":"
+	    "null,\"Cmd\":[],\"Volumes\":null,\"WorkingDir\":\"\",\"Labels\":{},"
+	    "\"StopSignal\":\"\",\"ArgsEscaped\":false,\"Hostname\":\"x\"}}" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++) {
+		make(empty[i]);
+		assert_string_equal(m.oci, "{}");
+	}
+	make("{\"Config\":{\"Cmd\":[\"\"],\"Volumes\":{\"\":{}},\"StopSignal\":0}}");
+	assert_string_equal(m.oci, "{\"Cmd\":[\"\"],\"Volumes\":{\"\":{}},\"StopSignal\":0}");
 }
 
 static void
@@ -339,6 +390,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(nasty_words), T(run_combinations), T(runscript_marker),
 		T(nasty_variables), T(variable_forms), T(labels), T(json_objects),
+		T(labels_are_sorted), T(oci_config), T(oci_config_without_empty_ones),
 		T(created), T(wrong_types), T(bad_reference), T(items),
 	};
 
