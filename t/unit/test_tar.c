@@ -257,6 +257,28 @@ long_link_targets(void **state)
 	assert_memory_equal(e.symlink, target, sizeof(target));
 }
 
+/* Docker writes what a hard link links to into its mode. */
+static void
+hard_links_of_every_type(void **state)
+{
+	static const unsigned type[] = { S_IFREG, S_IFLNK, S_IFIFO, S_IFCHR, S_IFSOCK };
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		mktar_header(&b, &(struct mktar){ .name = "l", .type = '1',
+		    .mode = type[i] | 0777, .link = "to" });
+	mktar_end(&b);
+	open_it();
+	for (size_t i = 0; i < 5; i++) {
+		next();
+		assert_string_equal(e.path, "l");
+		assert_non_null(e.hardlink);
+		assert_string_equal(e.hardlink, "to");
+	}
+	next();
+	assert_null(e.path);
+}
+
 static void
 times(void **state)
 {
@@ -877,7 +899,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(all_types), T(names_are_bytes), T(long_link_targets), T(times),
+		T(all_types), T(names_are_bytes), T(long_link_targets),
+		T(hard_links_of_every_type), T(times),
 		T(xattrs), T(holes_are_zeros), T(cut_short),
 		T(layer_without_end), T(layer_without_files),
 		T(cut_short_names_the_entry), T(not_a_tar), T(other_formats),
