@@ -86,7 +86,7 @@ by_name(const void *a, const void *b)
 
 static int
 add_member(struct cic_bundle *bundle, const struct cic_item *item,
-    uint64_t offset, struct cic_err *err)
+    const struct cic_tar *tar, struct cic_err *err)
 {
 	char name[NAME_MAX_BYTES], link[NAME_MAX_BYTES];
 	const char *to = item->hardlink != NULL ? item->hardlink : item->symlink;
@@ -99,6 +99,9 @@ add_member(struct cic_bundle *bundle, const struct cic_item *item,
 	if (!normal_name(NULL, item->path, name) || (to != NULL && !normal_name(
 	    item->hardlink != NULL ? NULL : name, to, link)))
 		return 0;
+	if (to == NULL && cic_tar_has_holes(tar))
+		return cic_err_set(err, CIC_EINVAL,
+		    "member \"%.200s\" is stored with holes", name);
 	if (bundle->count == CIC_BUNDLE_MEMBERS)
 		return cic_err_set(err, CIC_EINVAL, "over %u members",
 		    CIC_BUNDLE_MEMBERS);
@@ -110,7 +113,7 @@ add_member(struct cic_bundle *bundle, const struct cic_item *item,
 		bundle->room = room;
 	}
 	m = &bundle->member[bundle->count];
-	*m = (struct member){ .name = strdup(name), .offset = offset,
+	*m = (struct member){ .name = strdup(name), .offset = cic_tar_offset(tar),
 	    .size = item->size };
 	if (to != NULL)
 		m->link = strdup(link);
@@ -132,7 +135,7 @@ read_members(struct cic_bundle *bundle, struct cic_tar *tar, struct cic_err *err
 		return cic_err_set(err, CIC_EIO, "out of memory");
 	while (r == 0 && (r = source->next(source, item, err)) == 0 &&
 	    item->path != NULL)
-		r = add_member(bundle, item, cic_tar_offset(tar), err);
+		r = add_member(bundle, item, tar, err);
 	free(item);
 	if (r == -1)
 		return -1;

@@ -31,12 +31,12 @@ struct cic_bundle *cic_bundle_open(const char *path, struct cic_err *err);
 void cic_bundle_free(struct cic_bundle *bundle);	/* NULL is fine */
 
 /*
- * Where the file `name` is: relative, "/" between components, none of them ".."
- * or empty.  In an archive, links to other members are followed (docker writes
- * a layer that comes twice as one); in a folder, links are refused.
+ * Where the file `name` is, below the top; a name that leads out by ".." is
+ * refused.  In an archive, links to other members are followed (docker writes a
+ * layer that comes twice as one); in a folder, links are refused.
  *
  * Returns 0; -1 with err: CIC_ENOENT no such file, CIC_EINVAL no regular file or
- * a name that is refused, CIC_EIO.
+ * a name that is refused, CIC_EIO, also for a link in a folder.
  */
 int cic_bundle_find(struct cic_bundle *bundle, const char *name,
     struct cic_part *part, struct cic_err *err);

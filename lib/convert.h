@@ -51,8 +51,9 @@ struct cic_convert {
 	const char	*image_id;
 	const char	*describe;	/* JSON, or NULL */
 	const char	*lock;		/* path without "/" in front, or NULL; no
-					 * such file is fine, one that is no JSON
-					 * is an error */
+					 * such file is fine, and so is an empty
+					 * one or one over 16 MiB; one that is no
+					 * JSON is an error */
 	unsigned	 threads;	/* compressors; 0 = cpus.h */
 	int		 level;		/* libdeflate's 1..12; 0 = 5 */
 	/* Called from the calling thread, about once per MiB of file data, or

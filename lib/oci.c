@@ -19,6 +19,7 @@ struct search {
 	const struct cic_oci_want *want;
 	struct cic_oci	*oci;
 	char		 digest[CIC_SHA256_HEX];	/* of the last text read */
+	bool		 chosen;	/* by its platform, in an index */
 };
 
 /* --- texts -------------------------------------------------------------- */
@@ -145,7 +146,8 @@ check_platform(const struct search *s, const struct cic_json *config,
 	char have[128];
 
 	platform_of(config, have);
-	if (*s->want->platform == '\0' || same_platform(s->want->platform, have))
+	if (s->chosen || *s->want->platform == '\0' ||
+	    same_platform(s->want->platform, have))
 		return 0;
 	return cic_err_set(err, CIC_ENOENT, "the image is for %s, not for %s",
 	    have, s->want->platform);
@@ -316,8 +318,10 @@ choose(const struct search *s, const struct cic_json *manifests, bool top,
 	if (n == 1)
 		return found;
 	cic_buf_init(&list, 600);
-	for (v = cic_json_first(manifests); v != NULL; v = cic_json_next(v))
-		list_one(&list, v);
+	for (v = cic_json_first(manifests); v != NULL; v = cic_json_next(v)) {
+		if (matches(s, v, "", false))
+			list_one(&list, v);
+	}
 	cic_err_set(err, CIC_ENOENT, "%s image%s%s for %s; there %s: %s",
 	    n == 0 ? "no" : "more than one", *s->want->reference != '\0' && top ?
 	    " " : "", top ? s->want->reference : "", platform[1],
@@ -343,7 +347,11 @@ read_index(struct search *s, const struct cic_json *json, int depth,
 		return cic_err_set(err, CIC_EINVAL, "indexes in indexes, more "
 		    "than %d deep", CIC_OCI_NESTED);
 	descriptor = choose(s, manifests, depth == 0, err);
-	return descriptor == NULL ? -1 : read_blob(s, descriptor, depth + 1, err);
+	if (descriptor == NULL)
+		return -1;
+	if (cic_json_get(descriptor, "platform") != NULL)
+		s->chosen = true;
+	return read_blob(s, descriptor, depth + 1, err);
 }
 
 static int
@@ -413,8 +421,9 @@ choose_tag(const struct search *s, const struct cic_json *manifest,
 		n++;
 	}
 	if (n != 1) {
-		cic_err_set(err, CIC_ENOENT, "%s image %s; there are: %s",
-		    n == 0 ? "no" : "more than one", s->want->reference, list.data);
+		cic_err_set(err, CIC_ENOENT, "%s image%s%s; there are: %s",
+		    n == 0 ? "no" : "more than one", *s->want->reference != '\0' ?
+		    " " : "", s->want->reference, list.data);
 		found = NULL;
 	}
 	cic_buf_release(&list);
@@ -467,6 +476,7 @@ read_docker(struct search *s, const struct cic_json *image, struct cic_err *err)
 {
 	const struct cic_json *layers = array(image, "Layers", err), *v, *id;
 	const char *name = cic_json_get_string(image, "Config");
+	char hex[CIC_SHA256_HEX];
 	struct cic_json *config;
 	int r;
 
@@ -474,7 +484,7 @@ read_docker(struct search *s, const struct cic_json *image, struct cic_err *err)
 		return -1;
 	if (name == NULL)
 		return cic_err_set(err, CIC_EINVAL, "\"Config\" is missing");
-	config = read_json(s, name, NULL, err);
+	config = read_json(s, name, digest_in_name(name, hex) ? hex : NULL, err);
 	if (config == NULL)
 		return -1;
 	memcpy(s->oci->id, s->digest, sizeof(s->digest));

@@ -61,7 +61,7 @@ struct cic_oci_want {
  * oci      set on success; release with cic_oci_release
  *
  * Returns 0; -1 with err: CIC_ENOENT there is no such image (the message says
- * which there are), CIC_EINVAL something in it is not as it must be (the message
+ * which there are) or a file of it is missing, CIC_EINVAL something in it is not as it must be (the message
  * says what and where), CIC_EIO.
  */
 int cic_oci_open(struct cic_bundle *bundle, const struct cic_oci_want *want,

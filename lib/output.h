@@ -18,8 +18,8 @@ struct cic_output {
 	char	part[CIC_PATH_MAX];	/* the temporary one, "" when none */
 };
 
-/* Make the file, mode 0644.  -1 with err: CIC_ENOENT no such folder,
- * CIC_EDENIED, CIC_ENOSPC, CIC_EIO. */
+/* Make the file, mode 0644.  -1 with err: CIC_ENOENT no such folder, CIC_EINVAL
+ * `path` names a folder, CIC_EDENIED, CIC_ENOSPC, CIC_EIO. */
 int cic_output_open(struct cic_output *output, const char *path,
     struct cic_err *err);
 
@@ -28,8 +28,8 @@ int cic_output_open(struct cic_output *output, const char *path,
  *
  * replace   take the name even when something has it
  *
- * Returns 0; -1 with err, and the file is gone: CIC_EEXIST the name is taken,
- * CIC_ENOSPC, CIC_EIO.
+ * Returns 0; -1 with err: CIC_EEXIST the name is taken, CIC_EDENIED, CIC_ENOSPC,
+ * CIC_EIO; the file is gone then, unless only the folder could not be synced.
  */
 int cic_output_publish(struct cic_output *output, bool replace,
     struct cic_err *err);

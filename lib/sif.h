@@ -40,8 +40,8 @@ struct cic_sif {
 	const char	*definition;	/* text, not empty */
 	struct cic_sif_json json[CIC_SIF_JSON_MAX];	/* in this order */
 	size_t		 njson;
-	struct cic_sif_json last;	/* behind the squashfs; name NULL: none.
-					 * Looked at by cic_sif_write_header only */
+	struct cic_sif_json last;	/* behind the squashfs; name NULL: none,
+					 * or none yet in cic_sif_write_objects */
 };
 
 /*

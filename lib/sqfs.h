@@ -78,8 +78,8 @@ int cic_sqfs_xattrs(struct cic_sqfs *sqfs, const struct cic_xattr *xattr,
  * tree   finished (cic_tree_finish); its ref fields are used up
  * size   set to the image's bytes, padding included, a multiple of 4096
  *
- * Returns 0; -1 with err: CIC_EINVAL a regular file without data, or over
- * 65,535 different owners; CIC_ENOSPC, CIC_EIO.  Does not sync.
+ * Returns 0; -1 with err: CIC_EINVAL over 65,535 different owners;
+ * CIC_ENOSPC; CIC_EIO, also for a regular file without data.  Does not sync.
  */
 int cic_sqfs_finish(struct cic_sqfs *sqfs, struct cic_tree *tree,
     uint64_t *size, struct cic_err *err);

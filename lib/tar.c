@@ -21,6 +21,7 @@ struct cic_tar {
 	enum cic_tar_kind kind;
 	struct cic_err	 failed;	/* of the input; code CIC_OK: none */
 	bool		 inside;	/* an entry, which may have data left */
+	bool		 holes;		/* in it */
 	uint64_t	 total;		/* file data announced so far */
 	uint64_t	 size;		/* of the current file */
 	int64_t		 start, end;	/* stream offsets of its data */
@@ -136,6 +137,12 @@ const char *
 cic_tar_version(void)
 {
 	return ARCHIVE_VERSION_ONLY_STRING;
+}
+
+bool
+cic_tar_has_holes(const struct cic_tar *tar)
+{
+	return tar->holes;
 }
 
 uint64_t
@@ -291,6 +298,7 @@ next(struct cic_tar *tar, struct cic_item *entry, struct cic_err *err)
 	if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && only_charset(tar)))
 		return bad_stream(tar, err);
 	tar->inside = true;
+	tar->holes = archive_entry_sparse_count(ae) > 0;
 	tar->start = archive_filter_bytes(tar->ar, 0);
 	return fill(tar, entry, ae, err);
 }

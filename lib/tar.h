@@ -9,6 +9,8 @@
 #ifndef CIC_TAR_H
 #define CIC_TAR_H
 
+#include <stdbool.h>
+
 #include "source.h"
 
 struct cic_input;
@@ -39,6 +41,9 @@ struct cic_source *cic_tar_source(struct cic_tar *tar);
 
 /* libarchive's, "3.6.2". */
 const char *cic_tar_version(void);
+
+/* Is the current item stored with holes, so that its data is not in one piece? */
+bool cic_tar_has_holes(const struct cic_tar *tar);
 
 /* Where the data of the current item begins in the input, in bytes.  Only for
  * what is not compressed. */

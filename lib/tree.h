@@ -10,7 +10,8 @@
  * one is one layer.  Within a layer a path may be named once (directories may
  * come again); a later layer replaces what a lower one has, and its whiteouts
  * take away what lower layers have, never what it has itself, whatever comes
- * first (OCI image specification, layer.md, "Whiteouts").
+ * first (OCI image specification, layer.md, "Whiteouts").  A folder it only goes
+ * through keeps its attributes when the whiteout comes last.
  *
  * A path is a C string of bytes, no character set: components parted by "/",
  * each 1..255 bytes.  A leading "/" and "." components are dropped, so that

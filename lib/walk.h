@@ -3,7 +3,7 @@
  *
  * Depth first, a folder before what is in it, names sorted by their bytes: the
  * order in which engines export.  The top itself is not an item.  Links are never
- * followed, and nothing is read on another mount below the folder.  Extended
+ * followed, and folders on another device are not entered.  Extended
  * attributes are what llistxattr shows to us.  Holes are not read.
  *
  * The folder must not change meanwhile: a file that is shorter than it was is

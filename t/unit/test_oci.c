@@ -739,7 +739,7 @@ tags(void **state)
 	want.reference = "a";
 	refused(CIC_ENOENT, "no image a; there are: [\"a:1\",\"b:1\"], [\"a:2\"], ");
 	want.reference = "";
-	refused(CIC_ENOENT, "more than one image ; there are: ");
+	refused(CIC_ENOENT, "more than one image; there are: ");
 }
 
 /* Saved by its id: no tags. */
@@ -800,7 +800,7 @@ bad_manifests(void **state)
 	static const struct { const char *text, *why; } t[] = {
 		{ "{}", "an object, not an array" },
 		{ "[", "manifest.json: line 1" },
-		{ "[]", "no image ; there are: " },
+		{ "[]", "no image; there are: " },
 		{ "[{}]", "\"Layers\" is nothing, not an array" },
 		{ "[{\"Layers\":{}}]", "\"Layers\" is an object" },
 		{ "[{\"Layers\":[]}]", "\"Config\" is missing" },
