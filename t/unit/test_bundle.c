@@ -462,6 +462,25 @@ too_many(void **state)
 	refused(CIC_EINVAL, "over 100000 members");
 }
 
+/* Its data is not in one piece: what would be read is not what is in it. */
+static void
+holes(void **state)
+{
+	static const char map[] = "1\n8\n4\n";
+
+	(void)state;
+	mktar_pax("GNU.sparse.major", "1", 1);
+	mktar_pax("GNU.sparse.minor", "0", 1);
+	mktar_pax("GNU.sparse.name", "holes", 5);
+	mktar_pax("GNU.sparse.realsize", "20", 2);
+	mktar_header(&b, &(struct mktar){ .name = "x", .type = '0', .size = 516 });
+	cic_buf_add(&b, map, sizeof(map) - 1);
+	mktar_pad(&b);
+	mktar_data(&b, "DATA", 4);
+	mktar_end(&b);
+	refused(CIC_EINVAL, "\"holes\" is stored with holes");
+}
+
 int
 main(void)
 {
@@ -471,7 +490,7 @@ main(void)
 		T(links_of_a_folder), T(special_files), T(not_there),
 		T(links_of_an_archive), T(links_that_lead_nowhere), T(circles),
 		T(other_types), T(twice), T(compressed), T(damaged), T(cut_short),
-		T(too_many),
+		T(too_many), T(holes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -364,6 +364,20 @@ the_only_one(void **state)
 	refused(CIC_ENOENT, "the image is for linux/mips, not for linux/arm64");
 }
 
+/* The index knows more than the configuration. */
+static void
+variants(void **state)
+{
+	(void)state;
+	layout(index_of(format("%s,%s", descriptor(image("mips"),
+	    platform("arm\",\"variant\":\"v6")), descriptor(image("arm"),
+	    platform("arm\",\"variant\":\"v7")))));
+	want.platform = "linux/arm/v7";
+	found("arm");
+	want.platform = "linux/arm/v8";
+	refused(CIC_ENOENT, "there are: linux/arm/v6, linux/arm/v7");
+}
+
 /* BuildKit's provenance lies beside the images, and is none. */
 static void
 attestations(void **state)
@@ -466,6 +480,10 @@ wrong_digests(void **state)
 	layout(index_of(descriptor(wrong_blob(ZEROS, index_of(descriptor(
 	    image("amd64"), ""))), "")));
 	refused(CIC_EINVAL, "damaged");
+	docker(format("[{\"Config\":\"blobs/sha256/%s\",\"Layers\":[]}]",
+	    wrong_blob(ZEROS, "{\"rootfs\":{\"diff_ids\":[]}}")));
+	refused(CIC_EINVAL, "blobs/sha256/" ZEROS ": damaged");
+	want.form = CIC_OCI_LAYOUT;
 	/* a layer's is left to who reads it */
 	layout(index_of(descriptor(manifest(config("amd64"),
 	    descriptor(wrong_blob(ZEROS, "text"), "")), "")));
@@ -858,7 +876,8 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(one_image), T(least), T(no_layout), T(nested), T(platforms),
-		T(platforms_of_a_nested_index), T(the_only_one), T(attestations),
+		T(platforms_of_a_nested_index), T(the_only_one), T(variants),
+		T(attestations),
 		T(references), T(reference_and_platform), T(many_references),
 		T(wrong_digests), T(bad_digests), T(missing_blobs), T(wrong_sizes),
 		T(no_images), T(index_and_manifest), T(encrypted), T(many_layers),
