@@ -414,16 +414,33 @@ make_oci(struct cic_buf *b, const struct cic_json *config)
 	cic_buf_putc(b, '}');
 }
 
+/* `inspect` prints the end of the last line itself. */
+static void
+add_text(struct cic_buf *b, const char *key, const char *text)
+{
+	size_t len = strlen(text);
+	char *cut;
+
+	while (len > 0 && text[len - 1] == '\n')
+		len--;
+	cut = strndup(text, len);
+	if (cut == NULL)
+		b->failed = true;
+	else
+		add_pair(b, key, cut);
+	free(cut);
+}
+
 static void
 make_inspect(struct cic_buf *b, const struct cic_sifmeta *meta)
 {
 	cic_buf_puts(b, "{\"data\":{\"attributes\":{\"environment\":{");
-	add_pair(b, "/" CIC_META_ENV, meta->env);
-	add_pair(b, "/.singularity.d/env/90-environment.sh", cic_sifmeta_environment);
+	add_text(b, "/" CIC_META_ENV, meta->env);
+	add_text(b, "/.singularity.d/env/90-environment.sh", cic_sifmeta_environment);
 	cic_buf_printf(b, "},\"labels\":%s", meta->labels);
-	add_pair(b, "runscript", meta->runscript);
-	add_pair(b, "deffile", meta->definition);
-	add_pair(b, "startscript", cic_sifmeta_startscript);
+	add_text(b, "runscript", meta->runscript);
+	add_text(b, "deffile", meta->definition);
+	add_text(b, "startscript", cic_sifmeta_startscript);
 	cic_buf_puts(b, "}},\"type\":\"container\"}");
 }
 
