@@ -123,7 +123,13 @@ parse(struct command *c, int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "C:o:Fp:l:t:jqPn:d:s:c:L:h",
 	    options, NULL)) != -1)
 		switch (opt) {
-		case 'C': c->source = optarg; break;
+		case 'C':
+			/* "--convert --help" is what people type */
+			if (strcmp(optarg, "--help") == 0 ||
+			    strcmp(optarg, "-h") == 0)
+				usage(stdout, 0);
+			c->source = optarg;
+			break;
 		case 'o': c->file = optarg; break;
 		case 'F': c->force = true; break;
 		case 'p': c->platform = optarg; break;

@@ -56,6 +56,7 @@ chmod 755 "$T" && mkdir -m 777 "$T/nobody"
 # measure NAME COMMAND... - appends "seconds KiB" to $T/NAME.runs
 measure() {
     measured=$1
+    sync    # nobody writes what another one left
     shift
     /usr/bin/time --quiet --format '%e %M' --output "$T/time" "$@" > "$T/log" 2>&1 || { cat "$T/log" >&2; exit 1; }
     cat "$T/time" >> "$T/$measured.runs"
