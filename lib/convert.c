@@ -54,6 +54,13 @@ add_tools(struct cic_buf *b)
 	cic_buf_puts(b, "}");
 }
 
+static bool
+is_ours(const char *key)
+{
+	return strcmp(key, "tools") == 0 || strcmp(key, "image_id") == 0 ||
+	    strcmp(key, "spack_lock") == 0;
+}
+
 /* The members of the caller's object, as they are. */
 static int
 add_described(struct job *job, struct cic_err *err)
@@ -73,6 +80,12 @@ add_described(struct job *job, struct cic_err *err)
 		return cic_err_wrap(err, "description");
 	}
 	for (v = cic_json_first(json); v != NULL; v = cic_json_next(v)) {
+		if (is_ours(cic_json_key(v))) {
+			cic_err_set(err, CIC_EINVAL, "description: \"%s\" is not "
+			    "for others to say", cic_json_key(v));
+			cic_json_free(json);
+			return -1;
+		}
 		cic_buf_putc(&job->about, ',');
 		cic_json_quote(&job->about, cic_json_key(v));
 		cic_buf_putc(&job->about, ':');

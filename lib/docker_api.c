@@ -263,7 +263,7 @@ cic_docker_create(const struct cic_docker *docker, const char *image_id,
 	cic_json_quote(&body, label);
 	/* Without a command of its own an image cannot be created from. */
 	cic_buf_puts(&body, "},\"Entrypoint\":[],\"Cmd\":[\"/never-started\"],"
-	    "\"HostConfig\":{\"NetworkMode\":\"none\"}}");
+	    "\"WorkingDir\":\"/\",\"HostConfig\":{\"NetworkMode\":\"none\"}}");
 	call.body = body.data;
 	if (body.failed)
 		cic_err_set(err, CIC_EIO, "create a container: out of memory");

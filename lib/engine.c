@@ -263,7 +263,9 @@ create_container(const struct cic_engine *engine, const char *image_id,
 {
 	char label[64];
 	/* without a command of its own an image cannot be created from */
-	const char *words[] = { "create", "--label", label, image_id,
+	/* and a working directory that is missing would be made */
+	const char *words[] = { "create", "--workdir", "/", "--label", label,
+	    image_id,
 	    "/never-started", NULL };
 	struct cic_buf out;
 	int rc;

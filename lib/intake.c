@@ -15,6 +15,7 @@
 #include "tree.h"
 
 #define STEP		((uint64_t)1 << 20)	/* data between two reports */
+#define FILES		10000			/* names between two */
 #define WHITEOUT	".wh."
 #define OPAQUE		".wh..wh..opq"
 
@@ -23,53 +24,38 @@
 static void
 report(struct cic_intake *in, bool now)
 {
-	if (in->progress == NULL || (!now && in->bytes - in->reported < STEP))
+	if (in->progress == NULL || (!now && in->bytes - in->reported < STEP &&
+	    in->files - in->reported_files < FILES))
 		return;
 	in->reported = in->bytes;
+	in->reported_files = in->files;
 	in->progress(in->arg, in->bytes, in->files);
 }
 
 /* --- paths -------------------------------------------------------------- */
 
-/* "./a/b/" -> "a/b", borrowed but for the end: its length is *len. */
-static const char *
-plain(const char *path, size_t *len)
-{
-	while (*path == '/' || (path[0] == '.' && path[1] == '/'))
-		path++;
-	*len = strlen(path);
-	while (*len > 0 && path[*len - 1] == '/')
-		--*len;
-	if (*len == 1 && *path == '.')
-		*len = 0;
-	return path;
-}
-
+/* The top folder is not in an export at all. */
 static bool
-is_path(const char *path, const char *name)
+is_top(const char *path)
 {
 	size_t len;
-	const char *p = plain(path, &len);
 
-	return strlen(name) == len && memcmp(p, name, len) == 0;
+	cic_source_plain(path, &len);
+	return len == 0;
 }
 
-/*
- * Names that every image gets anew, or that none has: docker's export cannot
- * tell what the image had there.  The top folder is not in an export at all.
- */
-static bool
-is_left_out(const struct cic_item *item)
+static void
+leave_out(struct cic_tree *tree)
 {
-	static const char *const names[] = { "", ".dockerenv", "dev/console",
-	    "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf" };
+	const struct cic_inode *inode;
+	const char *name;
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (is_path(item->path, names[i]))
-			return i == 0 || !S_ISDIR(item->attr.mode);
+	for (i = 0; (name = cic_source_left_out(i)) != NULL; i++) {
+		inode = cic_tree_find(tree, name);
+		if (inode != NULL && !S_ISDIR(inode->attr.mode))
+			cic_tree_remove(tree, name);
 	}
-	return false;
 }
 
 /* --- one item ----------------------------------------------------------- */
@@ -96,6 +82,37 @@ drop_host_xattrs(struct cic_item *item)
 	item->nxattr = n;
 }
 
+/* In the order of their names, whatever the order they come in: that of a file
+ * system is an accident.  Of equal ones the last stays last. */
+static void
+sort_xattrs(struct cic_item *item)
+{
+	struct cic_xattr x;
+	size_t i, k;
+
+	for (i = 1; i < item->nxattr; i++) {
+		x = item->xattr[i];
+		for (k = i; k > 0 && strcmp(item->xattr[k - 1].name, x.name) > 0; k--)
+			item->xattr[k] = item->xattr[k - 1];
+		item->xattr[k] = x;
+	}
+}
+
+/* All sizes are announced before any data: what a few headers claim must not cost
+ * a day. */
+static int
+count_bytes(struct cic_intake *in, const struct cic_item *item,
+    struct cic_err *err)
+{
+	char show[CIC_TREE_SHOW];
+
+	if (item->size > CIC_SOURCE_BYTES - in->announced)
+		return cic_err_set(err, CIC_EINVAL, "\"%s\": more than 1 TiB of "
+		    "file data", cic_tree_show(item->path, show));
+	in->announced += item->size;
+	return 0;
+}
+
 /* Name and attributes; *inode is NULL for a hard link. */
 static int
 add_name(struct cic_intake *in, struct cic_item *item, struct cic_inode **inode,
@@ -106,6 +123,9 @@ add_name(struct cic_intake *in, struct cic_item *item, struct cic_inode **inode,
 	if (item->hardlink != NULL)
 		return cic_tree_link(in->tree, item->path, item->hardlink, err);
 	drop_host_xattrs(item);
+	sort_xattrs(item);
+	if (count_bytes(in, item, err) == -1)
+		return -1;
 	return cic_tree_add(in->tree, item->path, &item->attr, item->symlink,
 	    inode, err) == -1 ? -1 : cic_sqfs_xattrs(in->sqfs, item->xattr,
 	    item->nxattr, &(*inode)->xattr, err);
@@ -154,7 +174,8 @@ take_item(struct cic_intake *in, struct cic_source *source,
 {
 	struct cic_inode *inode;
 
-	if (is_left_out(item))
+	if (is_top(item->path) || cic_source_leaves_out(item->path,
+	    item->attr.mode))
 		return 0;
 	if (add_name(in, item, &inode, err) == -1)
 		return -1;
@@ -219,7 +240,7 @@ take_whiteout(struct cic_tree *tree, const char *path)
 	const char *slash, *name;
 	size_t len, parent;
 
-	path = plain(path, &len);
+	path = cic_source_plain(path, &len);
 	if (len > CIC_TREE_PATH)
 		return false;
 	slash = memrchr(path, '/', len);
@@ -253,8 +274,10 @@ name_item(struct passes *p, struct cic_source *source, struct cic_item *item,
 	bool is_file = item->hardlink == NULL && S_ISREG(item->attr.mode);
 	struct cic_inode *inode = NULL;
 
+
 	(void)source;
-	if (!take_whiteout(p->in->tree, item->path) && !is_left_out(item) &&
+	/* Names that are left out in the end may have others, and hide folders. */
+	if (!is_top(item->path) && !take_whiteout(p->in->tree, item->path) &&
 	    add_name(p->in, item, &inode, err) == -1)
 		return -1;
 	report(p->in, false);
@@ -307,14 +330,14 @@ each_item(struct passes *p, struct cic_tar *tar, item_fn *fn,
 	}
 }
 
-/* The digest is compared in the pass that stores what was read. */
+/* The digest is compared in both passes: either believes what it reads. */
 static int
 each_layer(struct passes *p, const struct cic_oci_layer *layer, item_fn *fn,
-    bool check, struct cic_err *err)
+    struct cic_err *err)
 {
 	struct cic_input *input = cic_input_part(layer->part.fd,
 	    layer->part.offset, layer->part.size, layer->name,
-	    check && layer->sha256[0] != '\0' ? layer->sha256 : NULL, err);
+	    layer->sha256[0] != '\0' ? layer->sha256 : NULL, err);
 	struct cic_tar *tar = NULL;
 	int r = -1;
 
@@ -339,14 +362,16 @@ cic_intake_layers(struct cic_intake *in, const struct cic_oci_layer *layer,
 		if (i > 0)
 			r = cic_tree_next_layer(in->tree, err);
 		if (r == 0)
-			r = each_layer(&p, &layer[i], name_item, false, err);
+			r = each_layer(&p, &layer[i], name_item, err);
 	}
 	if (r == 0 && in->files == 0)
 		r = cic_err_set(err, CIC_EINVAL, "the image has no files");
-	if (r == 0)
+	if (r == 0) {
+		leave_out(in->tree);
 		cic_tree_mark(in->tree);
+	}
 	for (i = 0; r == 0 && i < count; i++)
-		r = each_layer(&p, &layer[i], data_item, true, err);
+		r = each_layer(&p, &layer[i], data_item, err);
 	if (r == 0 && p.next != p.count)
 		r = changed(err);
 	free(p.file);

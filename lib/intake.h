@@ -36,7 +36,8 @@ struct cic_intake {
 	void		(*progress)(void *arg, uint64_t bytes, uint64_t files);
 	void		*arg;
 	uint64_t	 bytes, files;	/* taken in so far */
-	uint64_t	 reported;
+	uint64_t	 announced;	/* bytes, by the sizes of files */
+	uint64_t	 reported, reported_files;
 };
 
 /*

@@ -64,12 +64,24 @@ cic_origin_wants_unshare(const char *word)
 
 /* A path's last component: the folder it happens to lie in is nobody's business,
  * and would make another file of the same image. */
-static const char *
-last(const char *path)
+static bool
+set_last(struct cic_origin *origin, const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	size_t end = strlen(path), start;
 
-	return slash == NULL || slash[1] == '\0' ? path : slash + 1;
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	for (start = end; start > 0 && path[start - 1] != '/'; start--)
+		;
+	return (size_t)snprintf(origin->reference, sizeof(origin->reference),
+	    "%.*s", (int)(end - start), path + start) < sizeof(origin->reference);
+}
+
+static bool
+set_reference(struct cic_origin *origin, const char *name)
+{
+	return (size_t)snprintf(origin->reference, sizeof(origin->reference), "%s",
+	    name) < sizeof(origin->reference);
 }
 
 int
@@ -84,8 +96,7 @@ cic_origin_open(const char *word, const struct cic_origin_options *options,
 	if (rest == NULL)
 		return cic_origin_check(word, err);
 	o.scheme = kinds[kind].scheme;
-	if ((size_t)snprintf(o.reference, sizeof(o.reference), "%s",
-	    kind <= PODMAN ? rest : last(rest)) >= sizeof(o.reference))
+	if (!(kind <= PODMAN ? set_reference(&o, rest) : set_last(&o, rest)))
 		return cic_err_set(err, CIC_EINVAL, "the image's name is longer "
 		    "than %zu bytes", sizeof(o.reference) - 1);
 	switch (kind) {
@@ -107,6 +118,12 @@ cic_origin_open(const char *word, const struct cic_origin_options *options,
 		cic_oci_release(&o.oci);
 	}
 	return r;
+}
+
+int
+cic_origin_start(struct cic_origin *origin, struct cic_err *err)
+{
+	return origin->start == NULL ? 0 : origin->start(origin, err);
 }
 
 int

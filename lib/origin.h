@@ -46,6 +46,7 @@ struct cic_origin {
 
 	/* of the kind it is */
 	void		*own;
+	int		(*start)(struct cic_origin *origin, struct cic_err *err);
 	int		(*close)(struct cic_origin *origin, struct cic_err *err);
 	void		(*abort)(struct cic_origin *origin);
 };
@@ -58,7 +59,7 @@ int cic_origin_check(const char *word, struct cic_err *err);
 bool cic_origin_wants_unshare(const char *word);
 
 /*
- * Find the image and begin to read it.
+ * Find the image and see to it that it stays; quick.
  *
  * Returns 0; -1 with err: CIC_ENOENT there is no such image, file or program;
  * CIC_EAGAIN the engine does not answer; CIC_EINVAL, CIC_EDENIED, CIC_EIO.
@@ -66,8 +67,12 @@ bool cic_origin_wants_unshare(const char *word);
 int cic_origin_open(const char *word, const struct cic_origin_options *options,
     struct cic_origin *origin, struct cic_err *err);
 
+/* Begin to read: `files` can be used after.  May wait for the engine.  Returns 0, or
+ * -1 with err; either way the origin is to be closed. */
+int cic_origin_start(struct cic_origin *origin, struct cic_err *err);
+
 /* End it and leave nothing of it in the engine.  -1: what was read is not
- * complete. */
+ * complete; 1: it is, but err says what could not be taken away. */
 int cic_origin_close(struct cic_origin *origin, struct cic_err *err);
 
 /* From any thread: leave nothing in the engine, while another thread may still

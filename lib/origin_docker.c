@@ -69,8 +69,9 @@ close_docker(struct cic_origin *origin, struct cic_err *err)
 	cic_tar_free(docker->tar);
 	cic_input_free(docker->input);
 	cic_feed_free(docker->feed);
-	if (docker->by_api && docker->container[0] != '\0')
-		r = cic_docker_remove(&docker->api, docker->container, err);
+	if (docker->by_api && docker->container[0] != '\0' &&
+	    cic_docker_remove(&docker->api, docker->container, err) == -1)
+		r = err->code == CIC_ENOENT ? 0 : 1;
 	if (docker->exporting)
 		r = cic_engine_export_end(&docker->engine, &docker->export, err);
 	free(docker);
@@ -184,9 +185,14 @@ open_api(struct docker *docker, const char *name, struct cic_origin *origin,
 	if (r == 0)
 		r = cic_origin_set_config(origin, json.data, json.len, err);
 	cic_buf_release(&json);
-	if (r == -1 || cic_docker_create(&docker->api, origin->id,
-	    docker->engine.build_id, docker->container, err) == -1)
-		return -1;
+	return r == -1 ? -1 : cic_docker_create(&docker->api, origin->id,
+	    docker->engine.build_id, docker->container, err);
+}
+
+static int
+start_api(struct docker *docker, const struct cic_origin *origin,
+    struct cic_err *err)
+{
 	if (open_layers(docker, origin))
 		return 0;
 	docker->feed = cic_feed_start(produce, docker, err);
@@ -213,11 +219,30 @@ open_client(struct docker *docker, const char *name, struct cic_origin *origin,
 	    &docker->export, err) == -1)
 		return -1;
 	docker->exporting = true;
+	return 0;
+}
+
+static int
+start_client(struct docker *docker, struct cic_err *err)
+{
 	docker->input = cic_input_fd(docker->export.fd, err);
 	if (docker->input == NULL)
 		return -1;
 	docker->tar = cic_tar_open(docker->input, CIC_TAR_EXPORT, err);
 	return docker->tar == NULL ? -1 : 0;
+}
+
+static int
+start_docker(struct cic_origin *origin, struct cic_err *err)
+{
+	struct docker *docker = origin->own;
+	int r = docker->by_api ? start_api(docker, origin, err) :
+	    start_client(docker, err);
+
+	if (r == 0)
+		origin->files = docker->walk != NULL ?
+		    cic_walk_source(docker->walk) : cic_tar_source(docker->tar);
+	return r;
 }
 
 int
@@ -234,17 +259,14 @@ cic_origin_docker(const char *name, const struct cic_origin_options *options,
 	docker->engine = (struct cic_engine){ .conf = &docker->conf,
 	    .build_id = options->label, .log_fd = options->log_fd };
 	origin->own = docker;
+	origin->start = start_docker;
 	origin->close = close_docker;
 	origin->abort = abort_docker;
 	if (cic_engine_socket(&docker->engine, docker->socket))
 		r = open_api(docker, name, origin, err);
 	else
 		r = open_client(docker, name, origin, err);
-	if (r == -1) {
+	if (r == -1)
 		close_docker(origin, &ignored);
-		return -1;
-	}
-	origin->files = docker->walk != NULL ? cic_walk_source(docker->walk) :
-	    cic_tar_source(docker->tar);
-	return 0;
+	return r;
 }

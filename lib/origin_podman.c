@@ -40,8 +40,9 @@ close_podman(struct cic_origin *origin, struct cic_err *err)
 	int r = 0;
 
 	cic_walk_free(podman->walk);
-	if (podman->mounted)
-		r = cic_engine_unmount(&podman->engine, podman->id, err);
+	if (podman->mounted && cic_engine_unmount(&podman->engine, podman->id,
+	    err) == -1)
+		r = 1;
 	free(podman);
 	return r;
 }

@@ -48,6 +48,7 @@ int
 cic_output_open(struct cic_output *output, const char *path, struct cic_err *err)
 {
 	char folder[CIC_PATH_MAX];
+	int tries = 100;
 	const char *name;
 
 	output->fd = -1;
@@ -58,7 +59,7 @@ cic_output_open(struct cic_output *output, const char *path, struct cic_err *err
 	if (*name == '\0')
 		return cic_err_set(err, CIC_EINVAL, "%s is no file name", path);
 	output->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
-	while (output->fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR ||
+	while (output->fd == -1 && tries-- > 0 && (errno == EOPNOTSUPP || errno == EISDIR ||
 	    errno == EEXIST)) {
 		if (temporary_name(path, output->part, err) == -1)
 			return -1;
@@ -127,20 +128,21 @@ int
 cic_output_publish(struct cic_output *output, bool replace, struct cic_err *err)
 {
 	char folder[CIC_PATH_MAX];
+	int dir, r = 0;
 
-	if (fsync(output->fd) == -1) {
-		cic_err_errno(err, "%s", output->path);
-		cic_output_abandon(output);
-		return -1;
-	}
-	if (give_name(output, replace, err) == -1) {
-		cic_output_abandon(output);
-		return -1;
-	}
-	close(output->fd);
-	output->fd = -1;
+	/* One that we may write into but not read cannot be synced. */
 	split(output->path, folder);
-	return cic_sync_dir(folder, err);
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if ((dir == -1 && errno != EACCES) || fsync(output->fd) == -1)
+		r = cic_err_errno(err, "%s", output->path);
+	else
+		r = give_name(output, replace, err);
+	if (r == 0 && dir != -1 && fsync(dir) == -1)
+		r = cic_err_errno(err, "%s", folder);
+	if (dir != -1)
+		close(dir);
+	cic_output_abandon(output);	/* with a name, only closed by that */
+	return r;
 }
 
 void

@@ -51,15 +51,17 @@ mount_data(const char *const *layer, size_t count, size_t skip,
 	    "many to be mounted", count) : 0;
 }
 
-/* In the folder we are in. */
+/* In the folder we are in.  An overlay wants two layers: below all of them is the
+ * empty folder it is mounted on. */
 static int
-mount_here(const char *data, struct cic_err *err)
+mount_here(const char *layers, struct cic_err *err)
 {
-	char place[] = "/tmp/cic-mount-XXXXXX";
+	char place[] = "/tmp/cic-mount-XXXXXX", data[DATA_MAX + 64];
 	int fd = -1;
 
 	if (mkdtemp(place) == NULL)
 		return cic_err_errno(err, "%s", place);
+	snprintf(data, sizeof(data), "%s:%s", layers, place);
 	if (mount("overlay", place, "overlay", MS_RDONLY | MS_NODEV | MS_NOSUID |
 	    MS_NOEXEC, data) == -1)
 		cic_err_errno(err, "mount the image's layers");
@@ -106,12 +108,6 @@ cic_overlay_mount(const char *const *layer, size_t count, struct cic_err *err)
 
 	if (common_folder(layer, count, folder, err) == -1)
 		return -1;
-	/* One layer is no overlay. */
-	if (count == 1) {
-		task.fd = open(layer[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		return task.fd == -1 ? cic_err_errno(err, "%s", layer[0]) :
-		    task.fd;
-	}
 	cic_buf_init(&data, DATA_MAX);
 	if (mount_data(layer, count, strlen(folder), &data, err) == 0) {
 		task.data = data.data;

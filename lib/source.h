@@ -11,6 +11,7 @@
 #ifndef CIC_SOURCE_H
 #define CIC_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -71,6 +72,18 @@ struct cic_source {
 /* `len` bytes of zeros to the sink. */
 int cic_source_zeros(uint64_t len, cic_sink *sink, void *arg,
     struct cic_err *err);
+
+/*
+ * Names that every image gets anew, or that none has: docker lays its own over
+ * them before it exports an image, so what was there cannot be told.
+ */
+/* The i-th, without "/" in front, or NULL. */
+const char *cic_source_left_out(size_t i);
+/* Is it one of them?  Folders stay. */
+bool cic_source_leaves_out(const char *path, uint32_t mode);
+
+/* "./a/b/" -> "a/b", borrowed but for the end: its length is *len. */
+const char *cic_source_plain(const char *path, size_t *len);
 
 /* Seconds as squashfs has room for them. */
 static inline uint32_t

@@ -35,6 +35,8 @@ struct cic_sqfs {
 	struct cic_sqfs_data *data;
 	sqfs_id_table_t	*ids;
 	sqfs_xattr_writer_t *xattrs;
+	uint32_t	 sets;		/* different ones in it */
+	size_t		 values;	/* bytes of their values */
 };
 
 static const char *
@@ -140,8 +142,15 @@ void *
 cic_sqfs_begin(struct cic_sqfs *sqfs, uint64_t size, struct cic_err *err)
 {
 	struct cic_file *file;
-	int e = cic_sqfs_data_begin(sqfs->data, size, &file);
+	int e;
 
+	if (size > CIC_SQFS_FILE) {
+		cic_err_set(err, CIC_EINVAL, "a file of %llu bytes, over %llu GiB",
+		    (unsigned long long)size,
+		    (unsigned long long)CIC_SQFS_FILE >> 30);
+		return NULL;
+	}
+	e = cic_sqfs_data_begin(sqfs->data, size, &file);
 	if (e == 0)
 		return file;
 	fail(sqfs, e, "begin a file", err);
@@ -171,7 +180,7 @@ int
 cic_sqfs_xattrs(struct cic_sqfs *sqfs, const struct cic_xattr *xattr,
     size_t n, uint32_t *id, struct cic_err *err)
 {
-	size_t i;
+	size_t i, bytes = 0;
 	int e;
 
 	*id = CIC_TREE_NO_XATTR;
@@ -185,10 +194,37 @@ cic_sqfs_xattrs(struct cic_sqfs *sqfs, const struct cic_xattr *xattr,
 			continue;
 		e = sqfs_xattr_writer_add(sqfs->xattrs, xattr[i].name,
 		    xattr[i].value, xattr[i].size);
+		bytes += xattr[i].size;
 	}
 	if (e == 0)
 		e = sqfs_xattr_writer_end(sqfs->xattrs, id);
-	return e == 0 ? 0 : fail(sqfs, e, "extended attributes", err);
+	if (e != 0)
+		return fail(sqfs, e, "extended attributes", err);
+	if (*id == CIC_TREE_NO_XATTR || *id < sqfs->sets)
+		return 0;
+	sqfs->sets = *id + 1;
+	sqfs->values += bytes;
+	if (sqfs->sets > CIC_SQFS_SETS || sqfs->values > CIC_SQFS_VALUES)
+		return cic_err_set(err, CIC_EINVAL, "over %u different sets of "
+		    "extended attributes, or over %u MiB of them",
+		    CIC_SQFS_SETS, CIC_SQFS_VALUES >> 20);
+	return 0;
+}
+
+/* libsquashfs 1.2 writes one word past its memory when the number of sets is a
+ * multiple of 512; then there is one more, which no file has. */
+static int
+pad_xattrs(struct cic_sqfs *sqfs)
+{
+	uint32_t id;
+	int e;
+
+	if (sqfs->sets == 0 || sqfs->sets % 512 != 0)
+		return 0;
+	e = sqfs_xattr_writer_begin(sqfs->xattrs, 0);
+	if (e == 0)
+		e = sqfs_xattr_writer_add(sqfs->xattrs, "user.cic.none", "", 0);
+	return e != 0 ? e : sqfs_xattr_writer_end(sqfs->xattrs, &id);
 }
 
 /* --- the end ------------------------------------------------------------ */
@@ -207,6 +243,12 @@ write_tables(struct cic_sqfs *sqfs, struct cic_tree *tree, struct cic_err *err)
 	e = sqfs_id_table_write(sqfs->ids, sqfs->file, &sqfs->super, sqfs->zlib);
 	if (e != 0)
 		return fail(sqfs, e, "write the owner table", err);
+	/* 65,536 of them count as none in the super block */
+	if (sqfs->super.id_count == 0)
+		return cic_err_set(err, CIC_EINVAL, "over 65,535 different owners");
+	e = pad_xattrs(sqfs);
+	if (e != 0)
+		return fail(sqfs, e, "extended attributes", err);
 	e = sqfs_xattr_writer_flush(sqfs->xattrs, sqfs->file, &sqfs->super,
 	    sqfs->zlib);
 	if (e != 0)

@@ -30,6 +30,10 @@ struct cic_sqfs;
 struct cic_tree;
 
 #define CIC_SQFS_BLOCK	131072
+#define CIC_SQFS_SETS	65535u		/* of extended attributes */
+#define CIC_SQFS_VALUES	(16u << 20)	/* bytes of their values; kept in memory */
+#define CIC_SQFS_FILE	(UINT64_C(64) << 30)	/* bytes of one file: libsquashfs
+						 * puts its blocks on the stack */
 
 struct cic_sqfs_options {
 	int		 fd;		/* read and write, not O_APPEND; the caller's */
@@ -54,8 +58,8 @@ void cic_sqfs_free(struct cic_sqfs *sqfs);	/* NULL is fine */
  * tree, as inode->u.file; a file that is not in the tree in the end only wastes
  * room.  Every regular file of the tree needs one, an empty file too.
  *
- * begin returns NULL, the others -1, with err: CIC_ENOSPC, CIC_EIO; after that
- * only cic_sqfs_free may follow.
+ * begin returns NULL, the others -1, with err: CIC_EINVAL over CIC_SQFS_FILE,
+ * CIC_ENOSPC, CIC_EIO; after that only cic_sqfs_free may follow.
  */
 void *cic_sqfs_begin(struct cic_sqfs *sqfs, uint64_t size, struct cic_err *err);
 int cic_sqfs_append(struct cic_sqfs *sqfs, const void *data, size_t len,
@@ -67,7 +71,8 @@ int cic_sqfs_end(struct cic_sqfs *sqfs, struct cic_err *err);
  * "trusted." or "security."; others are skipped, squashfs has no place for
  * them.  *id is for inode->xattr; CIC_TREE_NO_XATTR when nothing is left.
  * A name that comes twice keeps its last value.
- * Returns 0; -1 with err: CIC_EINVAL over 65,535 different sets, CIC_EIO.
+ * Returns 0; -1 with err: CIC_EINVAL over CIC_SQFS_SETS different sets or
+ * CIC_SQFS_VALUES, CIC_EIO.
  */
 int cic_sqfs_xattrs(struct cic_sqfs *sqfs, const struct cic_xattr *xattr,
     size_t n, uint32_t *id, struct cic_err *err);

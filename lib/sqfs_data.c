@@ -25,6 +25,7 @@
 #define RAW		((uint32_t)1 << 24)	/* a block that is not compressed */
 #define CHUNK		((size_t)1 << 18)	/* of memory for records */
 #define COMPARE		65536			/* bytes compared at a time */
+#define TRIES		8			/* files one is compared with */
 
 struct chunk {
 	struct chunk	*next;
@@ -180,6 +181,7 @@ static int
 share_blocks(struct cic_sqfs_data *data, struct cic_file *file)
 {
 	const struct cic_file *other;
+	unsigned tries = 0;
 	struct whole *w;
 	size_t i;
 	int e;
@@ -194,6 +196,8 @@ share_blocks(struct cic_sqfs_data *data, struct cic_file *file)
 		other = w->file;
 		if (other == NULL)
 			break;
+		if (++tries > TRIES)	/* so many are no accident */
+			return 0;
 		if (other->size / BLOCK == data->filled && memcmp(other->block,
 		    file->block, data->filled * sizeof(file->block[0])) == 0) {
 			e = compare(data, other->start, file->start, stored(file));
@@ -453,6 +457,8 @@ cic_sqfs_data_finish(struct cic_sqfs_data *data)
 
 	if (e == 0)
 		e = sqfs_block_processor_finish(data->processor);
+	if (e != 0)
+		return e;
 	/* Nothing is compared any more, and the tree needs room. */
 	free(data->tail);
 	free(data->slot);
@@ -460,7 +466,8 @@ cic_sqfs_data_finish(struct cic_sqfs_data *data)
 	data->tail = NULL;
 	data->slot = NULL;
 	data->whole = NULL;
-	return e;
+	data->nwhole = data->wholes = 0;
+	return 0;
 }
 
 /* --- set up and take down ----------------------------------------------- */

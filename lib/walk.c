@@ -341,20 +341,14 @@ fill(struct cic_walk *walk, struct cic_item *item, struct cic_err *err)
 	    fill_xattrs(walk, item, err);
 }
 
+/* Look at the next name; walk->name stays NULL after the last one.  1: there is
+ * nothing we want. */
 static int
-next_item(struct cic_source *source, struct cic_item *item, struct cic_err *err)
+next_name(struct cic_walk *walk, struct cic_err *err)
 {
-	struct cic_walk *walk = (struct cic_walk *)source;
-	struct level *level;
+	struct level *level = NULL;
+	size_t room;
 
-	item->path = item->hardlink = item->symlink = NULL;
-	item->size = 0;
-	item->nxattr = 0;
-	/* The item before this one: if it was a folder, what is in it is next. */
-	if (walk->name != NULL && S_ISDIR(walk->st.st_mode) &&
-	    enter_item(walk, err) == -1)
-		return -1;
-	walk->name = NULL;
 	while (walk->depth > 0) {
 		level = &walk->level[walk->depth - 1];
 		if (level->next < level->count)
@@ -365,15 +359,36 @@ next_item(struct cic_source *source, struct cic_item *item, struct cic_err *err)
 	if (walk->depth == 0)
 		return 0;
 	walk->name = level->name[level->next++];
-	if ((size_t)snprintf(walk->path + level->path_len,
-	    sizeof(walk->path) - level->path_len, "%s%s",
-	    level->path_len > 0 ? "/" : "", walk->name) >=
-	    sizeof(walk->path) - level->path_len)
+	room = sizeof(walk->path) - level->path_len;
+	if ((size_t)snprintf(walk->path + level->path_len, room, "%s%s",
+	    level->path_len > 0 ? "/" : "", walk->name) >= room)
 		return cic_err_set(err, CIC_EINVAL, "a path is longer than %d bytes",
 		    CIC_TREE_PATH);
 	if (fstatat(level->fd, walk->name, &walk->st, AT_SYMLINK_NOFOLLOW) == -1)
-		return bad(walk, "look at", err);
-	return fill(walk, item, err);
+		/* an overlay lists a whiteout that has nothing below it */
+		return errno == ENOENT ? 1 : bad(walk, "look at", err);
+	/* Not even as the first name of a file that has others. */
+	return cic_source_leaves_out(walk->path, walk->st.st_mode);
+}
+
+static int
+next_item(struct cic_source *source, struct cic_item *item, struct cic_err *err)
+{
+	struct cic_walk *walk = (struct cic_walk *)source;
+	int r;
+
+	item->path = item->hardlink = item->symlink = NULL;
+	item->size = 0;
+	item->nxattr = 0;
+	/* The item before this one: if it was a folder, what is in it is next. */
+	if (walk->name != NULL && S_ISDIR(walk->st.st_mode) &&
+	    enter_item(walk, err) == -1)
+		return -1;
+	do {
+		walk->name = NULL;
+		r = next_name(walk, err);
+	} while (r == 1);
+	return r == -1 || walk->name == NULL ? r : fill(walk, item, err);
 }
 
 /* --- data --------------------------------------------------------------- */

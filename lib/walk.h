@@ -2,7 +2,8 @@
  * A folder as a source of files (source.h): the mounted root of an image.
  *
  * Depth first, a folder before what is in it, names sorted by their bytes: the
- * order in which engines export.  The top itself is not an item.  Links are never
+ * order in which engines export.  The top itself is not an item, nor are names that
+ * are left out (source.h).  Links are never
  * followed, and folders on another device are not entered.  Extended
  * attributes are what llistxattr shows to us.  Holes are not read.
  *

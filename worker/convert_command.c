@@ -25,6 +25,9 @@
 #include "path.h"
 
 #define DESCRIBE_MAX	(1u << 20)
+#define LABEL_MAX	50
+#define LABEL		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+			"0123456789._-"
 #define MIB		(1024.0 * 1024.0)
 
 struct command {
@@ -120,7 +123,7 @@ parse(struct command *c, int argc, char **argv)
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "C:o:Fp:l:t:jqPn:d:s:c:L:h",
+	while ((opt = getopt_long(argc, argv, "o:Fp:l:t:jqPn:d:s:c:L:h",
 	    options, NULL)) != -1)
 		switch (opt) {
 		case 'C':
@@ -143,7 +146,15 @@ parse(struct command *c, int argc, char **argv)
 		case 'd': c->describe = optarg; break;
 		case 's': c->lock = optarg; break;
 		case 'c': c->config = optarg; break;
-		case 'L': c->label = optarg; break;
+		case 'L':
+			if (strlen(optarg) > LABEL_MAX || strspn(optarg, LABEL) !=
+			    strlen(optarg)) {
+				cic_log_warnx("--label: at most %d letters, digits "
+				    "and ._-", LABEL_MAX);
+				exit(2);
+			}
+			c->label = optarg;
+			break;
 		case 'h': usage(stdout, 0);
 		default: usage(stderr, 2);
 		}
@@ -245,13 +256,20 @@ summary(const struct command *c)
 
 /* --- signals ------------------------------------------------------------ */
 
+/* Those that would end us: nohup's, say, is ignored and stays so. */
 static void
 stop_signals(sigset_t *set)
 {
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now;
+	size_t i;
+
 	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (sigaction(ends[i], NULL, &now) == 0 &&
+		    now.sa_handler != SIG_IGN)
+			sigaddset(set, ends[i]);
+	}
 }
 
 /* A signal takes away what would stay behind and ends the process; but not while
@@ -344,14 +362,17 @@ static int
 close_both(struct command *c, int r, struct cic_err *err)
 {
 	struct cic_err other;
+	int closed;
 
 	pthread_mutex_lock(&c->mutex);
 	if (c->opened) {
 		memcpy(c->image_id, c->origin.id, sizeof(c->image_id));
-		if (cic_origin_close(&c->origin, &other) == -1 && r == 0) {
+		closed = cic_origin_close(&c->origin, &other);
+		if (closed == -1 && r == 0) {
 			*err = other;
 			r = -1;
-		}
+		} else if (closed == 1)
+			cic_log_warnx("left behind: %s", other.msg);
 	}
 	c->opened = false;
 	if (r == 0)
@@ -398,6 +419,8 @@ run(struct command *c, struct cic_err *err)
 	r = read_describe(c, &describe, err);
 	if (r == 0) {
 		r = open_both(c, err);
+		if (r == 0)
+			r = cic_origin_start(&c->origin, err);
 		if (r == 0)
 			r = convert(c, c->describe == NULL ? NULL : describe.data,
 			    err);

@@ -66,7 +66,7 @@ static int
 read_summary(struct job *job, const char *path, int status, struct cic_err *err)
 {
 	struct cic_json *json = NULL;
-	const char *error, *sha256;
+	const char *error, *code, *sha256;
 	struct cic_buf text;
 	int64_t size;
 	int rc = -1;
@@ -75,6 +75,7 @@ read_summary(struct job *job, const char *path, int status, struct cic_err *err)
 	if (cic_read_file(path, &text, err) == 0)
 		json = cic_json_parse(text.data, text.len, err);
 	error = cic_json_get_string(json, "error");
+	code = cic_json_get_string(json, "code");
 	sha256 = cic_json_get_string(json, "sha256");
 	size = cic_json_int(cic_json_get(json, "size"), 0);
 	if (status == 0 && sha256 != NULL && size > 0 &&
@@ -83,8 +84,8 @@ read_summary(struct job *job, const char *path, int status, struct cic_err *err)
 		job->made.size = (uint64_t)size;
 		rc = 0;
 	} else if (error != NULL)
-		cic_err_set(err, strcmp(cic_json_get_string(json, "code"), "full")
-		    == 0 ? CIC_ENOSPC : CIC_EIO, "%s", error);
+		cic_err_set(err, code != NULL && strcmp(code, "full") == 0 ?
+		    CIC_ENOSPC : CIC_EIO, "%s", error);
 	else
 		cic_err_set(err, CIC_EIO, "cic-build --convert ended with status "
 		    "%d; the log has what it said", status);

@@ -37,7 +37,7 @@ build libfcgi-dev           -  -  FastCGI: how the web server talks to us
 build libcjson-dev          -  -  JSON
 build uuid-dev              -  -  build ids
 build liblmdb-dev           -  -  the database of builds
-build libcurl4-openssl-dev  -  -  talks to container registries
+build libcurl4-openssl-dev  -  -  talks to the docker engine
 build libyaml-dev           -  -  reads cic.yaml
 build libsquashfs-dev       -  -  writes the file system inside a .sif
 build libdeflate-dev        -  -  packs that file system

@@ -652,9 +652,87 @@ no_files(void **state)
 	end_layer();
 	refused_layers("the image has no files");
 	mktar_file(&b, ".wh.f", "");
-	mktar_file(&b, "etc/hosts", "");
+	mktar_dir(&b, "./");
 	end_layer();
 	refused_layers("the image has no files");
+}
+
+/* Names that every image gets anew may have others, which stay, and may hide what
+ * lower layers have. */
+static void
+left_out_names(void **state)
+{
+	(void)state;
+	mktar_file(&b, "etc/hosts", "text");
+	mktar_link(&b, '1', "etc/other", "etc/hosts");
+	mktar_file(&b, "etc/hostname/inside", "1");
+	mktar_dir(&b, ".dockerenv");
+	end_layer();
+	mktar_file(&b, "etc/hostname", "name");
+	end_layer();
+	good_layers();
+	assert_int_equal(run("test \"$(cat x/etc/other)\" = text && test -f x/etc/hosts"
+	    " && test ! -s x/etc/hosts && test -f x/etc/hostname && "
+	    "test ! -s x/etc/hostname && test -d x/.dockerenv"), 0);
+}
+
+/* All layers together, not each. */
+static void
+announced_bytes(void **state)
+{
+	static const char map[] = "1\n0\n0\n";
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		mktar_pax("GNU.sparse.major", "1", 1);
+		mktar_pax("GNU.sparse.minor", "0", 1);
+		mktar_pax("GNU.sparse.name", "holes", 5);
+		mktar_pax("GNU.sparse.realsize", "600000000000", 12);
+		mktar_header(&b, &(struct mktar){ .name = "x", .type = '0',
+		    .size = 512 });
+		mktar_data(&b, map, sizeof(map) - 1);
+		end_layer();
+	}
+	refused_layers("\"holes\": more than 1 TiB of file data");
+}
+
+static void
+too_large_a_file(void **state)
+{
+	static const char map[] = "1\n0\n0\n";
+
+	(void)state;
+	mktar_pax("GNU.sparse.major", "1", 1);
+	mktar_pax("GNU.sparse.minor", "0", 1);
+	mktar_pax("GNU.sparse.name", "holes", 5);
+	mktar_pax("GNU.sparse.realsize", "68719476737", 11);
+	mktar_header(&b, &(struct mktar){ .name = "x", .type = '0', .size = 512 });
+	mktar_data(&b, map, sizeof(map) - 1);
+	end_layer();
+	refused_layers("over 64 GiB");
+}
+
+/* PAX records come in the order of somebody's hash table. */
+static void
+order_of_attributes(void **state)
+{
+	static const char *const names[] = { "SCHILY.xattr.user.b",
+	    "SCHILY.xattr.user.a", "SCHILY.xattr.trusted.c" };
+	char first[65];
+
+	(void)state;
+	for (size_t turn = 0; turn < 3; turn++) {
+		anew();
+		for (size_t i = 0; i < 3; i++)
+			mktar_pax(names[(i + turn) % 3], names[(i + turn) % 3], 15);
+		mktar_file(&b, "f", "1");
+		end_layer();
+		if (convert_layers() == -1)
+			fail_msg("%s", err.msg);
+		if (turn == 0)
+			strcpy(first, out.sha256);
+		assert_string_equal(out.sha256, first);
+	}
 }
 
 /* The second pass finds another layer than the first one did. */
@@ -744,7 +822,8 @@ main(void)
 		T(progress_is_told), T(lock_of_the_upper_layer),
 		T(lock_with_another_name), T(lock_that_is_a_hard_link),
 		T(wrong_digest), T(damaged_layers),
-		T(hostile_layers), T(whiteouts_through_links), T(no_files),
+		T(hostile_layers), T(whiteouts_through_links), T(no_files), T(left_out_names),
+		T(announced_bytes), T(too_large_a_file), T(order_of_attributes),
 		T(changed_meanwhile), T(many_layers),
 	};
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -479,6 +481,97 @@ bad_options(void **state)
 }
 
 /* /dev/full takes nothing. */
+/* libsquashfs writes past its memory at multiples of 512 sets. */
+static void
+many_sets(void **state)
+{
+	static const unsigned counts[] = { 512, 1536, 513 };
+	char value[32], name[32];
+
+	(void)state;
+	for (size_t k = 0; k < 3; k++) {
+		start(1);
+		for (unsigned i = 0; i < counts[k]; i++) {
+			struct cic_xattr x = { "trusted.n", value,
+			    (size_t)snprintf(value, sizeof(value), "%u", i) };
+
+			snprintf(name, sizeof(name), "f%u", i);
+			assert_int_equal(cic_sqfs_xattrs(sqfs, &x, 1,
+			    &file(name, 0644, "", 0)->xattr, &err), 0);
+		}
+		run("rm -rf x");
+		unpack();
+		stop(NULL);
+	}
+}
+
+static void
+too_many_attributes(void **state)
+{
+	static char value[65536];
+	struct cic_xattr x = { "user.n", value, sizeof(value) };
+	uint32_t id;
+	int i, r = 0;
+
+	(void)state;
+	start(1);
+	for (i = 0; r == 0 && i < 300; i++) {
+		memcpy(value, &i, sizeof(i));
+		r = cic_sqfs_xattrs(sqfs, &x, 1, &id, &err);
+	}
+	assert_int_equal(i, 257);
+	assert_non_null(strstr(err.msg, "over 16 MiB"));
+}
+
+/* One more than the super block can count. */
+static void
+too_many_owners(void **state)
+{
+	char name[32];
+
+	(void)state;
+	for (uint32_t n = 65535; n <= 65536; n++) {
+		start(1);
+		for (uint32_t i = 1; i < n; i++) {
+			snprintf(name, sizeof(name), "d%u", i);
+			put(name, (struct cic_attr){ .mode = S_IFDIR, .uid = i }, NULL);
+		}
+		assert_int_equal(cic_tree_finish(tree, &err), 0);
+		assert_int_equal(cic_sqfs_finish(sqfs, tree, &size, &err),
+		    n == 65535 ? 0 : -1);
+		stop(NULL);
+	}
+	assert_non_null(strstr(err.msg, "65,535 different owners"));
+}
+
+/* The disk is full while the last blocks, holes among them, are on their way. */
+static void
+full_in_the_end(void **state)
+{
+	static unsigned char zeros[CIC_SQFS_BLOCK];
+	unsigned char *n = noise(CIC_SQFS_BLOCK, 5);
+	struct rlimit old, now;
+	char name[32];
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	start(2);
+	now = old;
+	now.rlim_cur = OFFSET + 3 * CIC_SQFS_BLOCK;
+	for (int i = 0; i < 18; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		n[0] = (unsigned char)i;
+		file(name, 0644, i % 3 == 2 ? zeros : n, CIC_SQFS_BLOCK);
+	}
+	setrlimit(RLIMIT_FSIZE, &now);
+	assert_int_equal(cic_tree_finish(tree, &err), 0);
+	assert_int_equal(cic_sqfs_finish(sqfs, tree, &size, &err), -1);
+	stop(NULL);
+	setrlimit(RLIMIT_FSIZE, &old);
+	free(n);
+}
+
 static void
 full_disk(void **state)
 {
@@ -500,7 +593,8 @@ main(void)
 		T(nearly_duplicates), T(wrong_sizes),
 		T(hard_links), T(xattrs), T(large_directory), T(deep_directory),
 		T(same_for_any_number_of_threads), T(a_file_without_data),
-		T(bad_options), T(full_disk),
+		T(bad_options), T(many_sets), T(too_many_attributes),
+		T(too_many_owners), T(full_in_the_end), T(full_disk),
 	};
 	int r;
 
