@@ -15,6 +15,7 @@
 #include "path.h"
 
 #define DATA_MAX	4000	/* the kernel takes a page, its own words counted */
+#define FLAGS	(MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC)
 
 /* What the layers have in common: "<folder>/" of "<folder>/<id>/diff". */
 static int
@@ -51,8 +52,9 @@ mount_data(const char *const *layer, size_t count, size_t skip,
 	    "many to be mounted", count) : 0;
 }
 
-/* In the folder we are in.  An overlay wants two layers: below all of them is the
- * empty folder it is mounted on. */
+/* In the folder we are in.  An overlay wants two layers: below all of them is an
+ * empty file system, which stays while the overlay does (a folder that is removed
+ * could not be read any more, nor the overlay's top). */
 static int
 mount_here(const char *layers, struct cic_err *err)
 {
@@ -62,8 +64,12 @@ mount_here(const char *layers, struct cic_err *err)
 	if (mkdtemp(place) == NULL)
 		return cic_err_errno(err, "%s", place);
 	snprintf(data, sizeof(data), "%s:%s", layers, place);
-	if (mount("overlay", place, "overlay", MS_RDONLY | MS_NODEV | MS_NOSUID |
-	    MS_NOEXEC, data) == -1)
+	if (mount("none", place, "tmpfs", FLAGS, "mode=755,size=4k") == -1) {
+		cic_err_errno(err, "mount an empty file system");
+		rmdir(place);
+		return -1;
+	}
+	if (mount("overlay", place, "overlay", FLAGS, data) == -1)
 		cic_err_errno(err, "mount the image's layers");
 	else {
 		fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -71,6 +77,7 @@ mount_here(const char *layers, struct cic_err *err)
 			cic_err_errno(err, "%s", place);
 		umount2(place, MNT_DETACH);
 	}
+	umount2(place, MNT_DETACH);
 	rmdir(place);
 	return fd;
 }
