@@ -1,6 +1,6 @@
 # convert.sh - what the tests of the converter share; read after lib.sh and after rig podman docker apptainer.
 #
-# Public: convert left_over build_image to_podman unpack tree reference
+# Public: convert convert_by_api left_over build_image to_podman unpack tree reference
 # Variables: CIC_BUILD (the program), FS (where unpack unpacks), LABEL (of containers that convert makes)
 
 CIC_BUILD=$(cd "$top" && cd "${BUILD:-build}" && pwd)/cic-build
@@ -22,6 +22,18 @@ convert() {
     shift 2
     "$CIC_BUILD" --quiet --config "$T/podman.yaml" --label "$LABEL" \
         --convert "$convert_from" --output "$convert_to" "$@"
+}
+
+# convert_by_api SOURCE FILE [OPTIONS...] - as a user who may use docker's socket and nothing else; as root the layers are
+# read where docker has them
+convert_by_api() {
+    mkdir -p "$T/nobody"
+    chmod 755 "$T"
+    chmod 777 "$T/nobody"
+    api_from=$1 api_to=$2
+    shift 2
+    env HOME=/ setpriv --reuid 65534 --regid 0 --clear-groups "$CIC_BUILD" --quiet --label "$LABEL" \
+        --convert "$api_from" --output "$T/nobody/$(basename "$api_to")" "$@" && mv -f "$T/nobody/$(basename "$api_to")" "$api_to"
 }
 
 # left_over NAME - what is still there of convert in an engine: a container, a mount of NAME
