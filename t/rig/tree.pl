@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # tree.pl - everything there is to know about the files of a folder, one line a path, sorted, so that diff compares two.
 #
-# usage: tree.pl DIR [PATTERN]     PATTERN: a regular expression; paths (as printed) that match are left out
+# usage: tree.pl DIR
 #
 # A line is: path, type, mode, owner, size, time in seconds, target or device, the first name of the same inode, sha256,
 # extended attributes.  Bytes that are no printable ASCII, blanks and "%" are %XX.  Folders have no size, and what is
@@ -10,9 +10,11 @@ use strict;
 use warnings;
 use Digest::SHA;
 use Fcntl ':mode';
+use POSIX ();
 
-my ($top, $left_out) = @ARGV;
-my ($LLISTXATTR, $LGETXATTR) = (195, 192);    # of x86_64; perl itself has none
+my ($top) = @ARGV;
+# perl itself has no calls for attributes; these are numbers of Linux
+my ($LLISTXATTR, $LGETXATTR) = @{{x86_64 => [195, 192], aarch64 => [12, 9]}->{(POSIX::uname())[4]} or die "which calls?\n"};
 (my %types) = (S_IFREG, 'file', S_IFDIR, 'dir', S_IFLNK, 'link', S_IFIFO, 'fifo', S_IFCHR, 'char', S_IFBLK, 'block', S_IFSOCK, 'sock');
 my (%first, @rows);
 
@@ -56,9 +58,7 @@ sub walk {
     my @names = grep { $_ ne '.' && $_ ne '..' } readdir $dir;
     closedir $dir;
     for my $child (@names) {
-        my $shown = ($path eq '.' ? '' : "$path/") . plain($child);
-        next if defined $left_out && $shown =~ /$left_out/o;
-        look($shown, $child);
+        look(($path eq '.' ? '' : "$path/") . plain($child), $child);
     }
     chdir '..' or die "$path: ..: $!\n";
 }
