@@ -71,9 +71,10 @@ check docker.io             -  -  the docker engine, started privately by the te
 check docker-cli           13  -  the docker client, a package of its own since Debian 13
 check docker-buildx        13  -  docker's buildx (Debian 12 has none: t/rig/buildx.sh)
 check iptables              -  -  the docker engine wants it
+check libcap2-bin           -  -  setcap: a program with capabilities, in a test image
+check busybox-static        -  -  a shell that needs nothing else, in a test image
+check time                  -  -  seconds and memory, for make bench
 check bubblewrap            -  -  enters the private root that holds apptainer
-check libcap2-bin           -  -  setcap: files with capabilities in the images of the tests
-check busybox-static        -  -  the shell of a small image
 TABLE
 }
 
