@@ -183,6 +183,10 @@ mountpoint -q "$T/small" || mount -t tmpfs tmpfs "$T/small"
 mount -o remount,size=8m "$T/small"
 like "$(convert "docker-daemon://$BASE_IMAGE" "$T/small/x.sif" 2>&1)" "cic-build: squashfs: write file data: No space left on device*" "a full disk"
 is "$(ls -A "$T/small")" "" "a full disk: no file"
+# shellcheck disable=SC3045 # dash has it
+limited() { (ulimit -f 4096; convert "docker-daemon://$BASE_IMAGE" "$out/x.sif" 2>&1); }
+like "$(limited)" "cic-build: squashfs: write file data: File too large" "a limit on the size of files"
+is "$(ls -A "$out")" "" "a limit on the size of files: no file"
 mount -o remount,ro "$T/small"
 like "$(convert "docker-daemon://$BASE_IMAGE" "$T/small/x.sif" 2>&1)" "cic-build: $T/small/x.sif: Read-only file system" "an output folder that is read-only"
 mount -o remount,rw "$T/small"
@@ -191,26 +195,65 @@ is "$(left_over "$BASE_IMAGE")" "" "nothing is left in an engine after all that"
 # ---- signals
 
 # An image large enough to be met in the middle, a folder of its own for each.
-started_writing() { ls "/proc/$1/fd" 2> /dev/null | while read -r fd; do readlink "/proc/$1/fd/$fd"; done | grep -q "^$out/#"; }
-# stopped SIGNAL STATUS SOURCE
-stopped() {
-    "$CIC_BUILD" --config "$T/podman.yaml" --label "$LABEL" --level 12 --threads 1 --convert "$3" --output "$out/x.sif" 2> "$T/said" &
-    stopped_pid=$!
-    ok "$3, $1: it is met at work" wait_for 20 started_writing "$stopped_pid"
-    kill -"$1" "$stopped_pid"
-    wait "$stopped_pid" 2> /dev/null
-    is "$?" "$2" "$3, $1: exit status $2"
-    is "$(ls -A "$out")" "" "$3, $1: no file"
-    [ "$1" = KILL ] || like "$(cat "$T/said")" "cic-build: stopped by signal $(($2 - 128)); $out/x.sif was not written" "$3, $1: the message"
-    [ "$1" = KILL ] || is "$(left_over "$BASE_IMAGE")" "" "$3, $1: nothing left in the engine"
+# started_writing PID - into a file of $out that has no name yet; it has a megabyte already
+started_writing() {
+    for fd in "/proc/$1/fd"/*; do
+        case $(readlink "$fd") in "$out/#"*) [ "$(stat -L -c %s "$fd")" -lt 1000000 ] || return 0 ;; esac
+    done
+    return 1
 }
-for source in "docker-daemon://$BASE_IMAGE" "podman://$BASE_IMAGE"; do
-    stopped TERM 143 "$source"
-    stopped HUP 129 "$source"
-    stopped KILL 137 "$source"
-    "$DOCKER" ps -aq --filter "label=cic.build=$LABEL" | xargs -r "$DOCKER" rm -f > "$T/rm.log"
+# slow SOURCE [COMMAND...] - begin such a conversion, as the command, when it is met at work, goes on
+slow() {
+    slow_source=$1
+    shift
+    # a shell lets what it starts behind itself ignore SIGINT
+    env --default-signal=INT HOME=/ "$@" "$CIC_BUILD" --config "$T/podman.yaml" --label "$LABEL" --level 12 --threads 1 \
+        --convert "$slow_source" --output "$out/x.sif" 2> "$T/said" &
+    slow_pid=$!
+    wait_for 20 started_writing "$slow_pid"
+}
+as_nobody='setpriv --reuid 65534 --regid 0 --clear-groups'
+# stopped SIGNAL STATUS WHAT SOURCE [COMMAND...]
+stopped() {
+    stopped_signal=$1 stopped_status=$2 stopped_what="$3, $1"
+    shift 3
+    if slow "$@"; then report 0 "$stopped_what: it is met at work"; else report 1 "$stopped_what: it is met at work"; fi
+    kill -"$stopped_signal" "$slow_pid"
+    wait "$slow_pid" 2> /dev/null
+    is "$?" "$stopped_status" "$stopped_what: exit status $stopped_status"
+    is "$(ls -A "$out")" "" "$stopped_what: no file"
+    [ "$stopped_signal" != KILL ] || return
+    like "$(cat "$T/said")" "cic-build: stopped by signal $((stopped_status - 128)); $out/x.sif was not written" "$stopped_what: the message"
+    is "$(left_over "$BASE_IMAGE")" "" "$stopped_what: nothing left in the engine"
+}
+chmod 777 "$out"
+for signal in 'INT 130' 'TERM 143' 'HUP 129' 'KILL 137'; do
+    # shellcheck disable=SC2086 # words
+    {
+        stopped $signal "docker's layers" "docker-daemon://$BASE_IMAGE"
+        stopped $signal "docker's API" "docker-daemon://$BASE_IMAGE" $as_nobody
+        stopped $signal podman "podman://$BASE_IMAGE"
+    }
 done
+"$DOCKER" ps -aq --filter "label=cic.build=$LABEL" | xargs -r "$DOCKER" rm -f > "$T/rm.log"
 "$PODMAN" image umount "$BASE_IMAGE" > "$T/umount.log" 2>&1
+
+# ---- an engine of docker's own that is killed
+
+other=$("$top/t/rig/dockerd.sh" start "$T/dockerd")
+"$DOCKER" save "$BASE_IMAGE" | DOCKER_HOST=$other "$DOCKER" load > "$T/load.log"
+# shellcheck disable=SC2086 # words
+DOCKER_HOST=$other slow "docker-daemon://$BASE_IMAGE" $as_nobody
+# held, so that the engine has not sent everything
+kill -STOP "$slow_pid"
+kill -KILL "$(cat "$T/dockerd/docker.pid")"
+kill -CONT "$slow_pid"
+wait "$slow_pid"
+is "$?" 1 "docker is killed in the middle: exit status 1"
+like "$(tail -n 1 "$T/said")" 'cic-build: tar: after entry "*": export: docker ended the connection: *' "docker is killed in the middle: the message"
+like "$(head -n -1 "$T/said")" 'cic-build: left behind: remove a container: no connection to docker at *' "and before it, that its container is still there"
+is "$(ls -A "$out")" "" "docker is killed in the middle: no file"
+"$top/t/rig/dockerd.sh" stop "$T/dockerd"
 
 # ---- words
 
