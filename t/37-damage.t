@@ -206,8 +206,8 @@ started_writing() {
 slow() {
     slow_source=$1
     shift
-    # a shell lets what it starts behind itself ignore SIGINT
-    env --default-signal=INT HOME=/ "$@" "$CIC_BUILD" --config "$T/podman.yaml" --label "$LABEL" --level 12 --threads 1 \
+    # a shell lets what it starts behind itself ignore SIGINT, and nohup SIGHUP
+    env --default-signal=INT,HUP,TERM HOME=/ "$@" "$CIC_BUILD" --config "$T/podman.yaml" --label "$LABEL" --level 12 --threads 1 \
         --convert "$slow_source" --output "$out/x.sif" 2> "$T/said" &
     slow_pid=$!
     wait_for 20 started_writing "$slow_pid"
