@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "path.h"
+
 #define MAP_SIZE	((size_t)64 << 30)	/* address space, not memory */
 #define MAX_READERS	1024
 
@@ -22,6 +24,18 @@ cic_db_val(const void *data, size_t len)
 	return (MDB_val){ .mv_size = len, .mv_data = (void *)(uintptr_t)data };
 }
 
+/* LMDB says EIO when only a part of several pages could be written, which is what
+ * the last pages of a disk do. */
+static bool
+is_full(const struct cic_store *store, int rc)
+{
+	struct cic_err ignored;
+	uint64_t bytes;
+
+	return rc == EIO && store != NULL && cic_free_bytes(store->folder, &bytes,
+	    &ignored) == 0 && bytes < (64u << 10);
+}
+
 /* An LMDB code as our error.  `store` may be NULL while opening. */
 int
 cic_db_fail(struct cic_store *store, int rc, const char *what,
@@ -31,7 +45,8 @@ cic_db_fail(struct cic_store *store, int rc, const char *what,
 
 	if (rc == MDB_NOTFOUND || rc == ENOENT)
 		code = CIC_ENOENT;
-	else if (rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT)
+	else if (rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT ||
+	    is_full(store, rc))
 		code = CIC_ENOSPC;
 	else if (rc == MDB_READERS_FULL)
 		code = CIC_EAGAIN;
