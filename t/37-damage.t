@@ -6,6 +6,8 @@ rig podman docker apptainer
 . "$top/t/convert.sh"
 out=$T/out
 mkdir "$out"
+# what a run that was killed has left
+"$PODMAN" image umount --force "$BASE_IMAGE" > "$T/umount.log" 2>&1
 
 # fails STATUS PATTERN WHAT SOURCE [OPTIONS...] - with one line on standard error, and nothing is left
 fails() {
