@@ -274,7 +274,6 @@ name_item(struct passes *p, struct cic_source *source, struct cic_item *item,
 	bool is_file = item->hardlink == NULL && S_ISREG(item->attr.mode);
 	struct cic_inode *inode = NULL;
 
-
 	(void)source;
 	/* Names that are left out in the end may have others, and hide folders. */
 	if (!is_top(item->path) && !take_whiteout(p->in->tree, item->path) &&

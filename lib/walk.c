@@ -20,7 +20,7 @@
 #define READ		((size_t)1 << 20)	/* bytes of a file read at a time */
 #define LIST_MAX	65536			/* of xattr names, as in Linux */
 
-/* A folder being read: its names, sorted, back to back in one piece. */
+/* A folder being read: its names, sorted; back to back in one piece. */
 struct level {
 	int		 fd;
 	char		*text;
@@ -49,7 +49,7 @@ struct cic_walk {
 	size_t		 firsts, nfirst;
 	char		 names[LIST_MAX];
 	unsigned char	*values;	/* of the current item's xattrs */
-	unsigned char	 buf[READ];
+	_Alignas(8) unsigned char buf[READ];
 };
 
 /* --- messages ----------------------------------------------------------- */
@@ -102,48 +102,67 @@ more(void *old, size_t *have, size_t need)
 	return p;
 }
 
-/* Read the names of level->fd; errno is set on failure. */
+/* One name, with its type before it: see type_of. */
 static int
-read_names(struct level *level)
+add_name(struct level *level, const struct dirent64 *d, size_t *used, size_t *have)
 {
-	size_t used = 0, have = 0, len, i;
-	int fd = dup(level->fd);
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
-	struct dirent *d;
+	size_t len = strlen(d->d_name) + 1;
 	char *p;
 
-	if (dir == NULL)
-		goto fail;
-	while (errno = 0, (d = readdir(dir)) != NULL) {
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-			continue;
-		len = strlen(d->d_name) + 1;
-		p = more(level->text, &have, used + len);
-		if (p == NULL)
-			goto fail;
-		level->text = p;
-		memcpy(level->text + used, d->d_name, len);
-		used += len;
-		level->count++;
-	}
-	if (errno != 0)
-		goto fail;
-	closedir(dir);
+	if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+		return 0;
+	p = more(level->text, have, *used + 1 + len);
+	if (p == NULL)
+		return -1;
+	level->text = p;
+	p[*used] = (char)d->d_type;
+	memcpy(p + *used + 1, d->d_name, len);
+	*used += 1 + len;
+	level->count++;
+	return 0;
+}
+
+/* What the folder's list said the name is: DT_REG … */
+static unsigned char
+type_of(const char *name)
+{
+	return (unsigned char)name[-1];
+}
+
+static int
+sort_names(struct level *level)
+{
+	char *p = level->text;
+	size_t i;
+
 	level->name = malloc((level->count + 1) * sizeof(*level->name));
 	if (level->name == NULL)
 		return -1;
-	for (i = 0, p = level->text; i < level->count; i++) {
-		level->name[i] = p;
-		p += strlen(p) + 1;
+	for (i = 0; i < level->count; i++) {
+		level->name[i] = p + 1;
+		p += 1 + strlen(p + 1) + 1;
 	}
 	qsort(level->name, level->count, sizeof(*level->name), by_bytes);
 	return 0;
-fail:
-	if (dir != NULL)
-		closedir(dir);
-	else if (fd != -1)
-		close(fd);
-	return -1;
+}
+
+/* Read the names of level->fd; errno is set on failure.  Not by readdir: glibc's
+ * takes a folder that was removed for an empty one. */
+static int
+read_names(struct level *level, void *buf, size_t size)
+{
+	size_t used = 0, have = 0;
+	const struct dirent64 *d;
+	ssize_t n, at;
+
+	while ((n = getdents64(level->fd, buf, size)) > 0) {
+		for (at = 0; at < n; at += d->d_reclen) {
+			d = (const void *)((const char *)buf + at);
+			if (add_name(level, d, &used, &have) == -1)
+				return -1;
+		}
+	}
+	return n == -1 ? -1 : sort_names(level);
 }
 
 /* Go down into the folder `fd`, which is taken; its path is walk->path. */
@@ -164,7 +183,7 @@ enter(struct cic_walk *walk, int fd, struct cic_err *err)
 	}
 	level = &walk->level[walk->depth];
 	*level = (struct level){ .fd = fd, .path_len = strlen(walk->path) };
-	if (read_names(level) == -1) {
+	if (read_names(level, walk->buf, READ) == -1) {
 		bad(walk, "read folder", err);
 		release_level(level);
 		return -1;
@@ -366,7 +385,8 @@ next_name(struct cic_walk *walk, struct cic_err *err)
 		    CIC_TREE_PATH);
 	if (fstatat(level->fd, walk->name, &walk->st, AT_SYMLINK_NOFOLLOW) == -1)
 		/* an overlay lists a whiteout that has nothing below it */
-		return errno == ENOENT ? 1 : bad(walk, "look at", err);
+		return errno == ENOENT && type_of(walk->name) == DT_CHR ? 1 :
+		    bad(walk, "look at", err);
 	/* Not even as the first name of a file that has others. */
 	return cic_source_leaves_out(walk->path, walk->st.st_mode);
 }

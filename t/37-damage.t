@@ -56,7 +56,7 @@ saved() {
 # hostile WHAT PATTERN PERL
 hostile() {
     saved "$3"
-    fails 1 "cic-build: *$2*" "$1" "docker-archive:$T/saved.tar"
+    fails 1 "cic-build: docker-archive:$T/saved.tar: *$2*" "$1" "docker-archive:$T/saved.tar"
 }
 saved 'print file("/etc/absolute", "text"), end'
 ok "a leading slash is nothing" convert "docker-archive:$T/saved.tar" "$out/x.sif"
@@ -83,6 +83,15 @@ hostile "a pax record of 100 MB" '*' \
 hostile "a path of 5000 bytes" 'is too long*' 'print pax("path", "a/" x 2500), file("a", ""), end'
 hostile "a name that would be a line" 'path "x?x0acic-build: fine" comes twice*' 'print file("x\ncic-build: fine", "") x 2, end'
 hostile "noise" '*' 'srand 1; print map { chr rand 256 } 1 .. 100000'
+# whiteouts with nothing below them: in the engine they are devices that the kernel lists and does not show
+saved 'print folder("kept"), file("kept/.wh.nothing", ""), file(".wh.gone", ""), file("there", "1"), end'
+"$DOCKER" load -i "$T/saved.tar" > "$T/load.log"
+ok "whiteouts that hide nothing, from docker's layers" convert docker-daemon://t:1 "$out/x.sif"
+ok "they can be read" unpack "$out/x.sif"
+is "$(cd "$FS" && ls -d gone kept/* there 2> /dev/null)" there "and are not in it"
+rm -rf "$FS"
+"$DOCKER" rmi t:1 > "$T/rmi.log"
+rm -f "$out/x.sif"
 hostile "an empty image" 'the image has no files*' 'print end'
 
 # ---- damaged archives
@@ -90,7 +99,7 @@ hostile "an empty image" 'the image has no files*' 'print end'
 saved 'print file("a", "x" x 100000), end'
 printf y | dd of="$T/saved.tar" bs=1 seek=$(($(grep -abo xxxxxxxx "$T/saved.tar" | head -n 1 | cut -d: -f1) + 5000)) \
     conv=notrunc 2> /dev/null
-fails 1 "cic-build: *layer.tar: damaged: its sha256 is * and should be *" "one byte of a layer" "docker-archive:$T/saved.tar"
+fails 1 "cic-build: docker-archive:$T/saved.tar: *layer.tar: damaged: its sha256 is * and should be *" "one byte of a layer" "docker-archive:$T/saved.tar"
 head -c 20000 "$T/saved.tar" > "$T/cut.tar"
 fails 1 "cic-build: $T/cut.tar: *" "an archive that is cut" "docker-archive:$T/cut.tar"
 gzip -k "$T/cut.tar"
@@ -183,7 +192,7 @@ like "$(convert "docker-daemon://$BASE_IMAGE" "$T/no/x.sif" 2>&1)" "cic-build: $
 mkdir -p "$T/small"
 mountpoint -q "$T/small" || mount -t tmpfs tmpfs "$T/small"
 mount -o remount,size=8m "$T/small"
-like "$(convert "docker-daemon://$BASE_IMAGE" "$T/small/x.sif" 2>&1)" "cic-build: squashfs: write file data: No space left on device*" "a full disk"
+like "$(convert "docker-daemon://$BASE_IMAGE" "$T/small/x.sif" 2>&1)" "cic-build: $T/small/x.sif: squashfs: write file data: No space left on device*" "a full disk"
 is "$(ls -A "$T/small")" "" "a full disk: no file"
 # shellcheck disable=SC3045 # dash has it
 limited() { (ulimit -f 4096; convert "docker-daemon://$BASE_IMAGE" "$out/x.sif" 2>&1); }

@@ -406,6 +406,15 @@ convert(struct command *c, const char *describe, struct cic_err *err)
 	return cic_convert(&what, c->output.fd, &c->made, err);
 }
 
+/* What is damaged, or where there is no room. */
+static int
+name_the_file(const struct command *c, struct cic_err *err)
+{
+	if (err->code == CIC_EINVAL && c->origin.oci.count > 0)
+		return cic_err_wrap(err, "%s", c->source);
+	return err->code == CIC_ENOSPC ? cic_err_wrap(err, "%s", c->file) : -1;
+}
+
 static int
 run(struct command *c, struct cic_err *err)
 {
@@ -423,7 +432,7 @@ run(struct command *c, struct cic_err *err)
 			r = cic_origin_start(&c->origin, err);
 		if (r == 0)
 			r = convert(c, c->describe == NULL ? NULL : describe.data,
-			    err);
+			    err) == 0 ? 0 : name_the_file(c, err);
 		r = close_both(c, r, err);
 	}
 	cic_buf_release(&describe);

@@ -724,6 +724,20 @@ unreadable(void **state)
 	has(err.msg, "\"d\"");
 }
 
+/* readdir would say that it is empty. */
+static void
+a_folder_that_is_gone(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(mkdir(in_folder("gone"), 0700), 0);
+	fd = open(in_folder("gone"), O_RDONLY | O_DIRECTORY);
+	assert_int_equal(rmdir(in_folder("gone")), 0);
+	assert_null(cic_walk_fd(fd, &err));
+	assert_int_equal(err.code, CIC_ENOENT);
+}
+
 int
 main(void)
 {
@@ -736,6 +750,7 @@ main(void)
 		T(shorter_with_holes), T(longer_meanwhile),
 		T(link_meanwhile), T(gone_meanwhile), T(sinks_own_error), T(deep),
 		T(path_too_long), T(other_mounts), T(no_such_folder), T(unreadable),
+		T(a_folder_that_is_gone),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
