@@ -24,8 +24,14 @@ h_build_post(struct app *app, const struct req *req, const char *rest,
 	(void)rest;
 	if (cic_request_parse(req->body, req->body_len, &app->site, &request,
 	    &err) != 0) {
-		resp_problem(resp, err.code == CIC_EDENIED ? 403 :
-		    err.code == CIC_EINVAL ? 400 : 503, "%s", err.msg);
+		resp_problem(resp, err.code == CIC_EINVAL ? 400 : 503, "%s",
+		    err.msg);
+		return;
+	}
+	if (cic_request_is_base(&request) &&
+	    !cic_conf_is_admin(app->conf, req->owner)) {
+		resp_problem(resp, 403, "workflow: the base image (BASE) is "
+		    "everybody's; only the users of service.admins may build it");
 		return;
 	}
 	store = app_store(app, &err);

@@ -23,14 +23,24 @@ enum value_type {
 	REPOSITORY,	/* git URL or folder */
 	IMAGE_PREFIX,	/* begins a Docker image name */
 	PLATFORM,	/* one that arch.h knows */
+	OPT_PATH,	/* absolute, or "" for none */
+	WEB_ADDRESS,	/* http or https without a password, or "" */
+	REGISTRY,	/* a container registry's host, or "" */
+	SECRET,		/* never printed */
 	NUMBER,
 	CHOICE,
 	LIST,
+	PLATFORM_LIST,	/* of "linux/arm64=word" */
+	SET,		/* of choices, a bit each; empty is all */
 };
 
 static const char *const engines[] = { "docker", "podman", NULL };
 static const char *const converters[] = { "singularity", "apptainer",
 	"builtin", NULL };
+static const char *const no_yes[] = { "no", "yes", NULL };
+/* in the order of enum cic_keypart */
+static const char *const keyparts[] = { "templates", "workflow", "catalog",
+	"base", "machine", NULL };
 
 static const struct key {
 	const char		*group, *name;
@@ -45,18 +55,52 @@ static const struct key {
 	    0, 0, NULL },
 	{ "service", "data", ABS_PATH, AT(data), "/var/lib/cic", 0, 0, NULL },
 	{ "service", "threads", NUMBER, AT(threads), "8", 1, 64, NULL },
+	{ "service", "admins", LIST, AT(admins), "", 0, 0, NULL },
 	{ "repositories", "workflow_repository", REPOSITORY,
 	    AT(workflow_repository), NULL, 0, 0, NULL },
 	{ "repositories", "software_repository", REPOSITORY,
 	    AT(software_repository), NULL, 0, 0, NULL },
+	{ "repositories", "git_user", WORD, AT(git_user), "", 0, 0, NULL },
+	{ "repositories", "git_token_file", OPT_PATH, AT(git_token_file), "",
+	    0, 0, NULL },
+	{ "repositories", "git_ssh_key", OPT_PATH, AT(git_ssh_key), "", 0, 0,
+	    NULL },
+	{ "repositories", "git_known_hosts", OPT_PATH, AT(git_known_hosts), "",
+	    0, 0, NULL },
+	{ "registry", "url", REGISTRY, AT(registry_url), "", 0, 0, NULL },
+	{ "registry", "user", WORD, AT(registry_user), "", 0, 0, NULL },
+	{ "registry", "token", SECRET, AT(registry_token), "", 0, 0, NULL },
+	{ "registry", "token_file", OPT_PATH, AT(registry_token_file), "", 0, 0,
+	    NULL },
 	{ "registry", "images_prefix", IMAGE_PREFIX, AT(images_prefix), "", 0, 0, NULL },
+	{ "network", "http_proxy", WEB_ADDRESS, AT(http_proxy), "", 0, 0, NULL },
+	{ "network", "https_proxy", WEB_ADDRESS, AT(https_proxy), "", 0, 0,
+	    NULL },
+	{ "network", "no_proxy", WORD, AT(no_proxy), "", 0, 0, NULL },
+	{ "network", "ca_file", OPT_PATH, AT(ca_file), "", 0, 0, NULL },
+	{ "network", "apt_mirrors", LIST, AT(apt_mirrors), "", 0, 0, NULL },
+	{ "network", "pip_index", WEB_ADDRESS, AT(pip_index), "", 0, 0, NULL },
 	{ "build", "base_image", WORD, AT(base_image), NULL, 0, 0, NULL },
+	{ "build", "base_from", WORD, AT(base_from), "spack/ubuntu-jammy:v0.19.2",
+	    0, 0, NULL },
 	{ "build", "platform", PLATFORM, AT(platform), "linux/amd64", 0, 0, NULL },
 	{ "build", "engine", CHOICE, AT(engine), "docker", 0, 0, engines },
 	{ "build", "engine_command", WORD, AT(engine_command), "", 0, 0, NULL },
 	{ "build", "engine_args", LIST, AT(engine_args), "", 0, 0, NULL },
 	{ "build", "engine_build_args", LIST, AT(engine_build_args), "",
 	    0, 0, NULL },
+	{ "build", "platform_base_images", PLATFORM_LIST,
+	    AT(platform_base_images), "", 0, 0, NULL },
+	{ "build", "platform_builders", PLATFORM_LIST, AT(platform_builders),
+	    "", 0, 0, NULL },
+	{ "build", "platform_contexts", PLATFORM_LIST, AT(platform_contexts),
+	    "", 0, 0, NULL },
+	{ "build", "site_packages", OPT_PATH, AT(site_packages), "", 0, 0, NULL },
+	{ "build", "spack_mirror", WORD, AT(spack_mirror), "", 0, 0, NULL },
+	{ "build", "rebuild_on", SET, AT(rebuild_on), "", 0, 0, keyparts },
+	{ "build", "adopt_unlabelled", CHOICE, AT(adopt_unlabelled), "no", 0, 0,
+	    no_yes },
+	{ "build", "jobs", NUMBER, AT(jobs), "0", 0, 1024, NULL },
 	{ "build", "converter", CHOICE, AT(converter), "singularity", 0, 0,
 	    converters },
 	{ "build", "converter_command", WORD, AT(converter_command), "", 0, 0,
@@ -77,6 +121,8 @@ static const struct key {
 	    2592000, NULL },
 	{ "limits", "stall_timeout", NUMBER, AT(stall_timeout), "7200", 1,
 	    2592000, NULL },
+	{ "limits", "memory", NUMBER, AT(memory), "0", 0, INT_MAX, NULL },
+	{ "limits", "processes", NUMBER, AT(processes), "0", 0, INT_MAX, NULL },
 	{ "limits", "max_attempts", NUMBER, AT(max_attempts), "3", 1, 100,
 	    NULL },
 	{ "limits", "min_free_space", NUMBER, AT(min_free_space), "512", 0,
@@ -202,6 +248,54 @@ is_image_prefix(const char *text)
 	    is_name_part(part, strlen(part), true));
 }
 
+/* Proxies and indexes: what stands there reaches logs and argument vectors. */
+static const char *
+address_fault(const char *text)
+{
+	const char *rest = strncmp(text, "http://", 7) == 0 ? text + 7 :
+	    strncmp(text, "https://", 8) == 0 ? text + 8 : "";
+
+	if (text[0] == '\0')
+		return NULL;
+	if (rest[0] == '\0' || rest[0] == '/' || strpbrk(text, " \"\'\\`$") != NULL)
+		return "must be like http://proxy.example.org:3128";
+	return memchr(rest, '@', strcspn(rest, "/")) != NULL ?
+	    "holds a user name or password, which would be seen in logs" : NULL;
+}
+
+static bool
+is_loopback(const char *host, size_t len)
+{
+	return (len == 9 && memcmp(host, "localhost", 9) == 0) ||
+	    (len > 4 && memcmp(host, "127.", 4) == 0 &&
+	    strspn(host, "0123456789.") >= len);
+}
+
+/* host[:port], with https:// before it where somebody likes that. */
+static const char *
+registry_fault(const char *text)
+{
+	const char *host = text;
+	size_t len, port;
+
+	if (text[0] == '\0')
+		return NULL;
+	if (strncmp(host, "https://", 8) == 0)
+		host += 8;
+	else if (strncmp(host, "http://", 7) == 0) {
+		host += 7;
+		if (!is_loopback(host, strcspn(host, ":/")))
+			return "without https only 127.0.0.1 is spoken to";
+	}
+	len = strcspn(host, ":/");
+	port = host[len] == ':' ? strspn(host + len + 1, "0123456789") + 1 : 0;
+	if (len == 0 || port == 1 || (strcmp(host + len + port, "") != 0 &&
+	    strcmp(host + len + port, "/") != 0) ||
+	    !is_name_part(host, len, false))
+		return "must be a registry's host, like registry.example.org";
+	return NULL;
+}
+
 static const char *
 text_fault(const struct key *key, const char *text)
 {
@@ -228,6 +322,13 @@ text_fault(const struct key *key, const char *text)
 		    "may hold letters, digits and ./_- only" : NULL;
 	case REPOSITORY:
 		return repository_fault(text);
+	case OPT_PATH:
+		return text[0] != '\0' && text[0] != '/' ?
+		    "must be an absolute path" : NULL;
+	case WEB_ADDRESS:
+		return address_fault(text);
+	case REGISTRY:
+		return registry_fault(text);
 	case IMAGE_PREFIX:
 		/* a name has at most 255 bytes, 129 of them ours (names.c) */
 		return len > 120 || !is_image_prefix(text) ?
@@ -307,9 +408,53 @@ set_scalar(struct load *load, const struct key *key, unsigned line,
 		set_choice(load, key, line, text);
 		break;
 	case LIST:
+	case PLATFORM_LIST:
 		break;	/* empty, its default */
+	case SET:
+		*(int *)(void *)((char *)load->conf + key->offset) = ~0;
+		break;
 	default:
 		set_text(load, key, line, text);
+	}
+}
+
+/* "linux/arm64=word" */
+static const char *
+platform_entry_fault(const char *text)
+{
+	char platform[CIC_ARCH_MAX];
+	const char *equals = strchr(text, '=');
+	struct cic_err ignored;
+
+	if (equals == NULL || equals - text >= CIC_ARCH_MAX ||
+	    equals[1] == '\0' || equals[1] == '-')
+		return "an entry must be like \"linux/arm64=name\"";
+	snprintf(platform, sizeof(platform), "%.*s", (int)(equals - text), text);
+	return cic_arch_check_platform(platform, &ignored) != 0 ?
+	    "an entry begins with a platform that is not known" : NULL;
+}
+
+static void
+set_set(struct load *load, const struct key *key, const struct cic_yaml *node)
+{
+	int *bits = (int *)(void *)((char *)load->conf + key->offset), i;
+	const struct cic_yaml *item;
+	struct cic_err err;
+
+	*bits = node->first != NULL ? 0 : ~0;
+	for (item = node->first; item != NULL; item = item->next) {
+		const char *word = item->type == CIC_YAML_SCALAR ? item->text :
+		    "";
+
+		for (i = 0; key->choices[i] != NULL; i++)
+			if (strcmp(word, key->choices[i]) == 0)
+				break;
+		if (key->choices[i] != NULL)
+			*bits |= 1 << i;
+		else {
+			cic_unknown_word(key->name, word, key->choices, &err);
+			fault(load, item->line, key, err.msg);
+		}
 	}
 }
 
@@ -326,6 +471,12 @@ set_list(struct load *load, const struct key *key, const struct cic_yaml *node)
 			fault(load, item->line, key, "an entry must be one line of text");
 			continue;
 		}
+		if (key->type == PLATFORM_LIST &&
+		    platform_entry_fault(item->text) != NULL) {
+			fault(load, item->line, key,
+			    platform_entry_fault(item->text));
+			continue;
+		}
 		if (list->count == CIC_CONF_LIST_MAX) {
 			fault(load, item->line, key, "more than 64 entries");
 			return;
@@ -336,11 +487,20 @@ set_list(struct load *load, const struct key *key, const struct cic_yaml *node)
 	}
 }
 
+static bool
+is_list(const struct key *key)
+{
+	return key->type == LIST || key->type == PLATFORM_LIST ||
+	    key->type == SET;
+}
+
 static void
 set_key(struct load *load, const struct key *key, const struct cic_yaml *node)
 {
-	if (key->type == LIST) {
-		if (node->type == CIC_YAML_SEQUENCE)
+	if (is_list(key)) {
+		if (node->type == CIC_YAML_SEQUENCE && key->type == SET)
+			set_set(load, key, node);
+		else if (node->type == CIC_YAML_SEQUENCE)
 			set_list(load, key, node);
 		else if (!cic_yaml_is_null(node))
 			fault(load, node->line, key, "must be a list: [a, b]");
@@ -421,6 +581,25 @@ check_given(struct load *load, const struct cic_yaml *root)
 			    load->path, keys[i].group, keys[i].name);
 }
 
+/* What only two keys together can be: pushing goes where a name says. */
+static void
+check_together(struct load *load)
+{
+	const struct cic_conf *conf = load->conf;
+	char host[CIC_CONF_HOST_MAX];
+	size_t len;
+
+	if (conf->registry_url == NULL || conf->images_prefix == NULL)
+		return;
+	cic_conf_registry_host(conf, host);
+	len = strlen(host);
+	if (len > 0 && (strncmp(conf->images_prefix, host, len) != 0 ||
+	    conf->images_prefix[len] != '/'))
+		cic_buf_printf(load->faults, "%s: registry.images_prefix: must "
+		    "begin with \"%s/\", the host of registry.url\n",
+		    load->path, host);
+}
+
 struct cic_conf *
 cic_conf_load(const char *path, struct cic_buf *faults)
 {
@@ -452,6 +631,7 @@ cic_conf_load(const char *path, struct cic_buf *faults)
 	for (group = root->first; group != NULL; group = group->next)
 		load_group(&load, group);
 	check_given(&load, root);
+	check_together(&load);
 out:
 	cic_yaml_free(root);
 	cic_buf_release(&text);
@@ -474,10 +654,11 @@ cic_conf_free(struct cic_conf *conf)
 		void *field = (char *)conf + keys[i].offset;
 		struct cic_list *list = field;
 
-		if (keys[i].type == LIST)
+		if (keys[i].type == LIST || keys[i].type == PLATFORM_LIST)
 			for (n = 0; n < list->count; n++)
 				free(list->item[n]);
-		else if (keys[i].type != NUMBER && keys[i].type != CHOICE)
+		else if (keys[i].type != NUMBER && keys[i].type != CHOICE &&
+		    keys[i].type != SET)
 			free(*(char **)field);
 	}
 	free(conf->path);
@@ -503,7 +684,7 @@ print_value(const struct cic_conf *conf, const struct key *key, FILE *out)
 {
 	const void *field = (const char *)conf + key->offset;
 	const struct cic_list *list = field;
-	int n;
+	int n, printed = 0;
 
 	switch (key->type) {
 	case NUMBER:
@@ -512,7 +693,20 @@ print_value(const struct cic_conf *conf, const struct key *key, FILE *out)
 	case CHOICE:
 		fprintf(out, "%s", key->choices[*(const int *)field]);
 		break;
+	case SECRET:
+		fputs((*(char *const *)field)[0] != '\0' ? "(not shown)" : "\"\"",
+		    out);
+		break;
+	case SET:
+		fputc('[', out);
+		for (n = 0; key->choices[n] != NULL; n++)
+			if (*(const int *)field & 1 << n)
+				fprintf(out, "%s%s", printed++ > 0 ? ", " : "",
+				    key->choices[n]);
+		fputc(']', out);
+		break;
 	case LIST:
+	case PLATFORM_LIST:
 		fputc('[', out);
 		for (n = 0; n < list->count; n++) {
 			fputs(n > 0 ? ", " : "", out);
@@ -547,5 +741,64 @@ cic_conf_site(const struct cic_conf *conf)
 	return (struct cic_request_site){
 		.default_platform = conf->platform,
 		.images_prefix = conf->images_prefix,
+		.base_image = conf->base_image,
+		.has_registry = conf->registry_url[0] != '\0',
 	};
+}
+
+void
+cic_conf_registry_host(const struct cic_conf *conf, char out[CIC_CONF_HOST_MAX])
+{
+	const char *host = conf->registry_url;
+
+	if (strncmp(host, "https://", 8) == 0)
+		host += 8;
+	else if (strncmp(host, "http://", 7) == 0)
+		host += 7;
+	snprintf(out, CIC_CONF_HOST_MAX, "%.*s", (int)strcspn(host, "/"), host);
+}
+
+const char *
+cic_conf_for_platform(const struct cic_list *list, const char *platform,
+    const char *otherwise)
+{
+	size_t len = strlen(platform);
+	int i;
+
+	for (i = 0; i < list->count; i++)
+		if (strncmp(list->item[i], platform, len) == 0 &&
+		    list->item[i][len] == '=')
+			return list->item[i] + len + 1;
+	return otherwise;
+}
+
+int
+cic_conf_registry_token(const struct cic_conf *conf, struct cic_buf *token,
+    struct cic_err *err)
+{
+	struct cic_buf text;
+	int rc = 0;
+
+	if (conf->registry_token_file[0] == '\0') {
+		cic_buf_puts(token, conf->registry_token);
+		return 0;
+	}
+	cic_buf_init(&text, 65536);
+	if (cic_read_file(conf->registry_token_file, &text, err) != 0)
+		rc = cic_err_wrap(err, "registry.token_file");
+	else
+		cic_buf_add(token, text.data, strcspn(text.data, "\r\n"));
+	cic_buf_release(&text);
+	return rc;
+}
+
+bool
+cic_conf_is_admin(const struct cic_conf *conf, const char *user)
+{
+	int i;
+
+	for (i = 0; i < conf->admins.count; i++)
+		if (strcmp(conf->admins.item[i], user) == 0)
+			return true;
+	return false;
 }

@@ -129,8 +129,13 @@ cic_request_names(const struct cic_request *r,
 		snprintf(hash, sizeof(hash), "_%02x%02x%02x%02x", id[0], id[1],
 		    id[2], id[3]);
 	}
-	snprintf(names->image, sizeof(names->image), "%.120s%.*s%s:%.*s",
-	    site->images_prefix, NAME_BYTES, name, hash, TAG_BYTES, tag);
 	snprintf(names->file, sizeof(names->file), "%.*s%s_v_%.*s.sif",
 	    NAME_BYTES, name, hash, TAG_BYTES, tag);
+	if (cic_request_is_base(r)) {
+		snprintf(names->image, sizeof(names->image), "%s",
+		    site->base_image);
+		return;
+	}
+	snprintf(names->image, sizeof(names->image), "%.120s%.*s%s:%.*s",
+	    site->images_prefix, NAME_BYTES, name, hash, TAG_BYTES, tag);
 }

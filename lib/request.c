@@ -211,11 +211,51 @@ read_machine(const struct cic_json *machine,
 	return 0;
 }
 
+/* Absent, an image is pushed where there is a registry, as it always was. */
+static int
+read_push(const struct cic_json *json, const struct cic_request_site *site,
+    struct cic_request *r, struct cic_err *err)
+{
+	bool given;
+
+	if (read_bool(json, "push", &r->push, &given, err) != 0)
+		return -1;
+	if (!given)
+		r->push = site->has_registry;
+	if (r->push && !site->has_registry)
+		return cic_err_set(err, CIC_EINVAL,
+		    "push: true, but this service has no container registry");
+	return 0;
+}
+
+/* The local folder of a step. */
+static int
+read_path(const struct cic_json *json, const struct cic_request_site *site,
+    struct cic_request *r, struct cic_err *err)
+{
+	const struct cic_json *value = cic_json_get(json, "path");
+	const char *text = cic_json_string(value);
+
+	if (value == NULL)
+		return 0;
+	if (!site->has_path)
+		return cic_err_set(err, CIC_EINVAL,
+		    "path: a local folder works with cic-build on your own "
+		    "machine, not through the service");
+	if (text == NULL)
+		return wrong_type("path", "a string", value, err);
+	if (text[0] == '\0' || strlen(text) >= sizeof(r->path))
+		return cic_err_set(err, CIC_EINVAL,
+		    "path: must have 1 to %zu bytes", sizeof(r->path) - 1);
+	snprintf(r->path, sizeof(r->path), "%s", text);
+	return 0;
+}
+
 static int
 read_request(const struct cic_json *json, const struct cic_request_site *site,
     struct cic_request *r, struct cic_err *err)
 {
-	bool push, given;
+	bool given;
 
 	if (cic_json_type(json) != CIC_JSON_OBJECT)
 		return cic_err_set(err, CIC_EINVAL,
@@ -231,19 +271,9 @@ read_request(const struct cic_json *json, const struct cic_request_site *site,
 	    r->version, sizeof(r->version), err) != 0 ||
 	    check_version(r->version, err) != 0 ||
 	    read_bool(json, "force", &r->force, &given, err) != 0 ||
-	    read_bool(json, "push", &push, &given, err) != 0)
+	    read_push(json, site, r, err) != 0 ||
+	    read_path(json, site, r, err) != 0)
 		return -1;
-	if (push)
-		return cic_err_set(err, CIC_EINVAL,
-		    "push: true, but this service has no container registry");
-	if (cic_json_get(json, "path") != NULL)
-		return cic_err_set(err, CIC_EINVAL,
-		    "path: a local folder works with cic-build on your own "
-		    "machine, not through the service");
-	if (strcmp(r->workflow, "BASE") == 0 && strcmp(r->step, "BASE") == 0)
-		return cic_err_set(err, CIC_EDENIED,
-		    "workflow: the base image (BASE) is made by the site's "
-		    "administrator, not through this service");
 	return 0;
 }
 
@@ -285,7 +315,15 @@ cic_request_print(struct cic_buf *buf, const struct cic_request *r)
 	cic_json_quote(buf, r->mpi);
 	cic_buf_puts(buf, ",\"gpu\":");
 	cic_json_quote(buf, r->gpu);
-	cic_buf_printf(buf, "},\"force\":%s}", r->force ? "true" : "false");
+	cic_buf_printf(buf, "},\"force\":%s,\"push\":%s}",
+	    r->force ? "true" : "false", r->push ? "true" : "false");
+}
+
+bool
+cic_request_is_base(const struct cic_request *request)
+{
+	return strcmp(request->workflow, "BASE") == 0 &&
+	    strcmp(request->step, "BASE") == 0;
 }
 
 void

@@ -22,6 +22,7 @@ struct cic_buf;
 #define CIC_VERSION_MAX	129	/* a git ref name: 128 bytes and the NUL */
 #define CIC_SPEC_MAX	129	/* an MPI or GPU spec: 128 bytes and the NUL */
 #define CIC_FILE_MAX	241	/* an output file name: 240 bytes and the NUL */
+#define CIC_PATH_FIELD_MAX 1024
 #define CIC_IMAGE_MAX	512	/* an image name with its tag */
 
 enum cic_container { CIC_SINGULARITY, CIC_DOCKER };
@@ -37,20 +38,25 @@ struct cic_request {
 	char			mpi[CIC_SPEC_MAX];	/* "" is none */
 	char			gpu[CIC_SPEC_MAX];
 	bool			force;
+	bool			push;	/* to the registry */
+	char			path[CIC_PATH_FIELD_MAX];	/* of the step's
+					 * folder, library mode; "" is none */
 };
 
 /* What the site's configuration has to say about a request. */
 struct cic_request_site {
 	const char	*default_platform;
 	const char	*images_prefix;	/* before the image name; may be "" */
+	const char	*base_image;	/* what BASE/BASE makes */
+	bool		 has_registry;	/* push is possible, and the default */
+	bool		 has_path;	/* library mode: `path` is understood */
 };
 
 /*
  * Read and check a request body.
  *
  * Returns 0 with every field of `request` set; -1 with CIC_EINVAL and a
- * message that begins with the field's path ("machine.architecture: …"), or
- * CIC_EDENIED for a request this service does not take from anybody.
+ * message that begins with the field's path ("machine.architecture: …").
  */
 int cic_request_parse(const char *text, size_t len,
     const struct cic_request_site *site, struct cic_request *request,
@@ -68,6 +74,9 @@ void cic_request_key(const struct cic_request *request, unsigned char key[32]);
 void cic_request_identity(const struct cic_request *request,
     unsigned char identity[32]);
 
+/* Does it ask for the base image, which is an administrator's business? */
+bool cic_request_is_base(const struct cic_request *request);
+
 struct cic_names {
 	char	image[CIC_IMAGE_MAX];	/* <prefix><name>:<tag> */
 	char	file[CIC_FILE_MAX];	/* <name>_v_<tag>.sif */
@@ -81,7 +90,8 @@ struct cic_names {
  * What a Docker name cannot hold is replaced by `-`, doubled separators are
  * made single and a name that is too long is cut; each of these adds `_` and 8
  * hex digits of the identity, as does `suffix` (for a name that another
- * request already has).
+ * request already has).  The base image has the name that the configuration
+ * gives it.
  */
 void cic_request_names(const struct cic_request *request,
     const struct cic_request_site *site, bool suffix, struct cic_names *names);

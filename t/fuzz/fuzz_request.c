@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct cic_request_site site = { "linux/amd64", "h.org/p/" };
+	static const struct cic_request_site site = { "linux/amd64", "h.org/p/",
+	    "base:1", true, true };
 	struct cic_request r, again;
 	struct cic_names names;
 	struct cic_buf text;

@@ -20,7 +20,8 @@
 
 #define OWNER "ann"
 
-static const struct cic_request_site site = { "linux/amd64", "" };
+static const struct cic_request_site site = { .default_platform = "linux/amd64",
+	.images_prefix = "" };
 static struct cic_err err;
 static char dir[64];
 static struct cic_store *store;

@@ -14,7 +14,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-static const struct cic_request_site site = { "linux/amd64", "" };
+static const struct cic_request_site site = { .default_platform = "linux/amd64",
+	.images_prefix = "" };
 
 static struct cic_request
 request(const char *w, const char *s, const char *arch, const char *mpi,
@@ -160,8 +161,8 @@ thousands(void **state)
 	longest[120] = '\0';
 	srand(4711);
 	for (int i = 0; i < 50000; i++) {
-		struct cic_request_site at = { "linux/amd64",
-		    i % 6 == 5 ? longest : prefixes[i % 6] };
+		struct cic_request_site at = { .default_platform = "linux/amd64",
+		    .images_prefix = i % 6 == 5 ? longest : prefixes[i % 6] };
 		struct cic_request r = request("w", "s", "skylake_avx512", "",
 		    "", "latest");
 
@@ -185,7 +186,8 @@ static void
 extremes(void **state)
 {
 	struct cic_request r = request("w", "s", "zen2", "m", "g", "_");
-	struct cic_request_site at = { "linux/amd64", "" };
+	struct cic_request_site at = { .default_platform = "linux/amd64",
+	    .images_prefix = "" };
 
 	(void)state;
 	compile_grammars();

@@ -193,7 +193,8 @@ long_lines(void **state)
 	}
 }
 
-static const struct cic_request_site site = { "linux/amd64", "" };
+static const struct cic_request_site site = { .default_platform = "linux/amd64",
+	.images_prefix = "" };
 
 static struct cic_build
 sample(void)

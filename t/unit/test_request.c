@@ -14,7 +14,8 @@
 
 #define SAMPLES "t/data/requests"	/* eflows4hpc/image_creation, 52d8b1f */
 
-static const struct cic_request_site site = { "linux/amd64", "" };
+static const struct cic_request_site site = { .default_platform = "linux/amd64",
+	.images_prefix = "" };
 
 static int
 parse(const char *text, struct cic_request *r)
@@ -59,7 +60,7 @@ static const struct {
 	{ "{\"machine\":[],\"workflow\":\"w\"}", CIC_EINVAL,
 	    "machine: must be an object, not an array" },
 	{ W(",\"workflow\":\"x\""), CIC_EINVAL, "stands twice" },
-	{ N("BASE", "BASE"), CIC_EDENIED, "workflow: the base image" },
+	{ N("BASE", "BASE"), CIC_OK, "BASE" },
 	{ N("BASE", "base"), CIC_OK, "BASE" },
 	/* version */
 	{ W(""), CIC_OK, "\"version\":\"latest\"" },
@@ -131,6 +132,7 @@ static const struct {
 	{ W(",\"push\":true"), CIC_EINVAL, "push: true" },
 	{ W(",\"push\":\"true\""), CIC_EINVAL, "push: true" },
 	{ W(",\"push\":[]"), CIC_EINVAL, "push: must be" },
+	{ W(""), CIC_OK, "\"push\":false" },
 	/* path, other keys, case, JSON */
 	{ W(",\"path\":\"/x\""), CIC_EINVAL, "path: a local folder" },
 	{ W(",\"what\":{\"ever\":[1]}"), CIC_OK, "\"workflow\":\"w\"" },
@@ -172,6 +174,31 @@ rows(void **state)
 		assert_memory_equal(&r, &again, sizeof(r));
 	}
 	cic_buf_release(&text);
+}
+
+/* With a registry, and in library mode. */
+static void
+push_and_path(void **state)
+{
+	static const struct cic_request_site rich = { "linux/amd64", "r.org/",
+		"base:1", true, true };
+	struct cic_request r;
+
+	(void)state;
+	assert_int_equal(cic_request_parse(W(""), strlen(W("")), &rich, &r, &err),
+	    0);
+	assert_true(r.push);
+	assert_string_equal(r.path, "");
+	assert_int_equal(cic_request_parse(W(",\"push\":\"False\""),
+	    strlen(W(",\"push\":\"False\"")), &rich, &r, &err), 0);
+	assert_false(r.push);
+	assert_int_equal(cic_request_parse(W(",\"path\":\"/a b\""),
+	    strlen(W(",\"path\":\"/a b\"")), &rich, &r, &err), 0);
+	assert_string_equal(r.path, "/a b");
+	assert_int_equal(cic_request_parse(W(",\"path\":7"),
+	    strlen(W(",\"path\":7")), &rich, &r, &err), -1);
+	assert_int_equal(cic_request_parse(W(",\"path\":\"\""),
+	    strlen(W(",\"path\":\"\"")), &rich, &r, &err), -1);
 }
 
 /* What means the same has one key; what does not, has another. */
@@ -285,6 +312,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows), cmocka_unit_test(keys),
+		cmocka_unit_test(push_and_path),
 		cmocka_unit_test(architectures), cmocka_unit_test(samples),
 	};
 

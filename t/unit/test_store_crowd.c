@@ -18,7 +18,8 @@
 
 #define EACH	300
 
-static const struct cic_request_site site = { "linux/amd64", "" };
+static const struct cic_request_site site = { .default_platform = "linux/amd64",
+	.images_prefix = "" };
 static struct cic_err err;
 static char dir[64];
 
