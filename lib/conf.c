@@ -758,6 +758,15 @@ cic_conf_registry_host(const struct cic_conf *conf, char out[CIC_CONF_HOST_MAX])
 	snprintf(out, CIC_CONF_HOST_MAX, "%.*s", (int)strcspn(host, "/"), host);
 }
 
+bool
+cic_conf_registry_is_plain(const struct cic_conf *conf)
+{
+	const char *host = conf->registry_url;
+
+	return strncmp(host, "http://", 7) == 0 ||
+	    is_loopback(host, strcspn(host, ":/"));
+}
+
 const char *
 cic_conf_for_platform(const struct cic_list *list, const char *platform,
     const char *otherwise)

@@ -111,6 +111,9 @@ struct cic_request_site cic_conf_site(const struct cic_conf *conf);
 void cic_conf_registry_host(const struct cic_conf *conf,
     char out[CIC_CONF_HOST_MAX]);
 
+/* Is it spoken to by http?  Only on this machine, unless its url says https. */
+bool cic_conf_registry_is_plain(const struct cic_conf *conf);
+
 /* The registry's token, from its file or from registry.token, appended to
  * `token`, which the caller must not print. */
 int cic_conf_registry_token(const struct cic_conf *conf, struct cic_buf *token,

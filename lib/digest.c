@@ -9,6 +9,8 @@
 
 #include <openssl/evp.h>
 
+#include "buf.h"
+
 #define READ_SIZE (256 * 1024)
 
 struct cic_digest {
@@ -131,4 +133,18 @@ out:
 		close(fd);
 	free(chunk);
 	return rc;
+}
+
+void
+cic_base64(struct cic_buf *out, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	unsigned char text[65];
+	size_t n;
+
+	for (; len > 0; len -= n, p += n) {
+		n = len < 48 ? len : 48;
+		cic_buf_add(out, text, (size_t)EVP_EncodeBlock(text, p, (int)n));
+	}
+	explicit_bzero(text, sizeof(text));
 }

@@ -28,4 +28,8 @@ void cic_digest_mem(const void *data, size_t len, char hex[CIC_SHA256_HEX]);
 int cic_digest_file(const char *path, char hex[CIC_SHA256_HEX], uint64_t *size,
     struct cic_err *err);
 
+/* Append the bytes in base64 (RFC 4648, padded). */
+struct cic_buf;
+void cic_base64(struct cic_buf *out, const void *data, size_t len);
+
 #endif

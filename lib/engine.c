@@ -17,20 +17,41 @@
 
 static const struct kind {
 	const char	*command;
+	const char	*context;	/* option that names another engine */
+	const char	*login;		/* variable that names the login, */
+	const char	*login_file;	/* … a folder or a file in it */
 	const char	*build[8];	/* words after `buildx build` */
 } kinds[] = {
-	[CIC_ENGINE_DOCKER] = { "docker",
+	[CIC_ENGINE_DOCKER] = { "docker", "--context", "DOCKER_CONFIG", "",
 	    { "--progress=plain", "--load", NULL } },
 	/* SHELL exists in Docker's image format only */
-	[CIC_ENGINE_PODMAN] = { "podman", { "--format=docker", NULL } },
+	[CIC_ENGINE_PODMAN] = { "podman", "--connection", "REGISTRY_AUTH_FILE",
+	    "/config.json", { "--format=docker", NULL } },
 };
 
-static const char *const engine_env[] = {
-	/* an attestation would turn the image into an index */
-	"BUILDX_NO_DEFAULT_ATTESTATIONS=1",
-	"DOCKER_CLI_HINTS=false",
-	NULL
+/* What the engine's program is told beside our own variables. */
+struct environment {
+	char		 login[CIC_PATH_MAX + 32];
+	const char	*words[4];
 };
+
+static const char *const *
+make_environment(struct environment *env, const struct cic_engine *engine)
+{
+	const struct kind *kind = &kinds[engine->conf->engine];
+	size_t n = 0;
+
+	/* an attestation would turn the image into an index */
+	env->words[n++] = "BUILDX_NO_DEFAULT_ATTESTATIONS=1";
+	env->words[n++] = "DOCKER_CLI_HINTS=false";
+	if (engine->login != NULL) {
+		snprintf(env->login, sizeof(env->login), "%s=%.4095s%s",
+		    kind->login, engine->login, kind->login_file);
+		env->words[n++] = env->login;
+	}
+	env->words[n] = NULL;
+	return env->words;
+}
 
 static const char *
 command(const struct cic_conf *conf)
@@ -47,11 +68,20 @@ add_list(struct cic_argv *argv, const char *const *words)
 }
 
 static void
-engine_argv(struct cic_argv *argv, const struct cic_conf *conf,
+engine_argv(struct cic_argv *argv, const struct cic_engine *engine,
     const char *const *words)
 {
+	const struct cic_conf *conf = engine->conf;
+	const char *context = engine->platform == NULL ? NULL :
+	    cic_conf_for_platform(&conf->platform_contexts, engine->platform,
+	    NULL);
+
 	cic_argv_add(argv, command(conf));
 	add_list(argv, (const char *const *)conf->engine_args.item);
+	if (context != NULL) {
+		cic_argv_add(argv, kinds[conf->engine].context);
+		cic_argv_add(argv, context);
+	}
 	add_list(argv, words);
 }
 
@@ -60,12 +90,14 @@ static int
 run(const struct cic_engine *engine, const char *const *words,
     struct cic_buf *output, unsigned timeout, struct cic_err *err)
 {
+	struct environment env;
 	struct cic_argv argv = { .count = 0 };
-	struct cic_spawn spawn = { .argv = &argv, .env = engine_env,
-	    .log_fd = engine->log_fd, .output = output, .timeout = timeout };
+	struct cic_spawn spawn = { .argv = &argv,
+	    .env = make_environment(&env, engine), .log_fd = engine->log_fd,
+	    .output = output, .timeout = timeout };
 	int status;
 
-	engine_argv(&argv, engine->conf, words);
+	engine_argv(&argv, engine, words);
 	return cic_spawn(&spawn, &status, err) != 0 ? -1 : status;
 }
 
@@ -165,15 +197,28 @@ cic_engine_inspect(const struct cic_engine *engine, const char *image,
 	return rc;
 }
 
+/* "os/arch" with the variant where the platform's name has one. */
+static void
+read_platform(const struct cic_json *image, char out[CIC_ARCH_MAX])
+{
+	const char *os = cic_json_get_string(image, "Os");
+	const char *arch = cic_json_get_string(image, "Architecture");
+	const char *variant = cic_json_get_string(image, "Variant");
+	bool arm = arch != NULL && strcmp(arch, "arm") == 0;
+
+	snprintf(out, CIC_ARCH_MAX, "%.8s/%.12s%s%.8s", os != NULL ? os : "",
+	    arch != NULL ? arch : "", arm && variant != NULL ? "/" : "",
+	    arm && variant != NULL ? variant : "");
+}
+
 int
-cic_engine_image_id(const struct cic_engine *engine, const char *image,
-    const char *label, char id[CIC_DIGEST_MAX], char *value, size_t size,
-    struct cic_err *err)
+cic_engine_image(const struct cic_engine *engine, const char *image,
+    struct cic_engine_image *out, struct cic_err *err)
 {
 	const struct cic_json *labels;
 	struct cic_json *tree;
 	struct cic_buf json;
-	const char *text;
+	const char *key, *parts;
 	int rc = -1;
 
 	cic_buf_init(&json, INSPECT_MAX);
@@ -183,10 +228,13 @@ cic_engine_image_id(const struct cic_engine *engine, const char *image,
 	if (tree == NULL)
 		goto out;
 	labels = cic_json_get(cic_json_get(tree, "Config"), "Labels");
-	text = cic_json_get_string(labels, label);
-	if (size > 0)
-		snprintf(value, size, "%s", text != NULL ? text : "");
-	if (normal_id(cic_json_get_string(tree, "Id"), id))
+	key = cic_json_get_string(labels, CIC_KEY_LABEL);
+	parts = cic_json_get_string(labels, CIC_PARTS_LABEL);
+	snprintf(out->key, sizeof(out->key), "%s", key != NULL ? key : "");
+	snprintf(out->parts, sizeof(out->parts), "%s",
+	    parts != NULL ? parts : "");
+	read_platform(tree, out->platform);
+	if (normal_id(cic_json_get_string(tree, "Id"), out->id))
 		rc = 0;
 	else
 		cic_err_set(err, CIC_EIO, "image inspect %s: no usable Id",
@@ -197,14 +245,53 @@ out:
 	return rc;
 }
 
+/* podman wants to be told that the registry on this machine speaks http;
+ * docker knows.  Never for another host. */
+static const char *
+plain_option(const struct cic_engine *engine, const char *image)
+{
+	char host[CIC_CONF_HOST_MAX];
+	size_t len;
+
+	cic_conf_registry_host(engine->conf, host);
+	len = strlen(host);
+	return engine->conf->engine == CIC_ENGINE_PODMAN && len > 0 &&
+	    strncmp(image, host, len) == 0 && image[len] == '/' &&
+	    cic_conf_registry_is_plain(engine->conf) ?
+	    "--tls-verify=false" : NULL;
+}
+
 int
 cic_engine_pull(const struct cic_engine *engine, const char *image,
     const char *platform, struct cic_err *err)
 {
-	const char *words[] = { "pull", "--platform", platform, image, NULL };
+	const char *plain = plain_option(engine, image);
+	const char *words[] = { "pull", "--platform", platform,
+	    plain != NULL ? plain : image, plain != NULL ? image : NULL, NULL };
 
 	return must(engine, words, NULL,
 	    (unsigned)engine->conf->build_timeout, err);
+}
+
+int
+cic_engine_push(const struct cic_engine *engine, const char *image,
+    unsigned timeout, unsigned stall, struct cic_err *err)
+{
+	const char *plain = plain_option(engine, image);
+	const char *words[] = { "push", plain != NULL ? plain : image,
+	    plain != NULL ? image : NULL, NULL };
+	struct environment env;
+	struct cic_argv argv = { .count = 0 };
+	struct cic_spawn spawn = { .argv = &argv,
+	    .env = make_environment(&env, engine), .log_fd = engine->log_fd,
+	    .timeout = timeout, .stall = stall };
+	int status;
+
+	engine_argv(&argv, engine, words);
+	if (cic_spawn(&spawn, &status, err) != 0)
+		return -1;
+	return status == 0 ? 0 : cic_err_set(err, CIC_EIO,
+	    "%s push ended with status %d", command(engine->conf), status);
 }
 
 static int
@@ -234,13 +321,20 @@ cic_engine_build(const struct cic_engine *engine,
 	const char *middle[] = { "--platform", build->platform, "--tag",
 	    build->tag, "--iidfile", build->iidfile, "--file",
 	    build->dockerfile, NULL };
+	const char *builder = cic_conf_for_platform(
+	    &engine->conf->platform_builders, build->platform, NULL);
+	struct environment env;
 	struct cic_argv argv = { .count = 0 };
-	struct cic_spawn spawn = { .argv = &argv, .env = engine_env,
-	    .log_fd = engine->log_fd, .timeout = build->timeout,
-	    .stall = build->stall };
+	struct cic_spawn spawn = { .argv = &argv,
+	    .env = make_environment(&env, engine), .log_fd = engine->log_fd,
+	    .timeout = build->timeout, .stall = build->stall };
 	int status;
 
-	engine_argv(&argv, engine->conf, first);
+	engine_argv(&argv, engine, first);
+	if (builder != NULL && engine->conf->engine == CIC_ENGINE_DOCKER) {
+		cic_argv_add(&argv, "--builder");
+		cic_argv_add(&argv, builder);
+	}
 	add_list(&argv, kinds[engine->conf->engine].build);
 	add_list(&argv, middle);
 	add_list(&argv,
@@ -305,9 +399,10 @@ cic_engine_export_start(const struct cic_engine *engine, const char *image_id,
     struct cic_engine_export *export, struct cic_err *err)
 {
 	const char *words[] = { "export", export->container, NULL };
+	struct environment env;
 	struct cic_argv argv = { .count = 0 };
-	struct cic_spawn spawn = { .argv = &argv, .env = engine_env,
-	    .log_fd = engine->log_fd };
+	struct cic_spawn spawn = { .argv = &argv,
+	    .env = make_environment(&env, engine), .log_fd = engine->log_fd };
 	int ends[2];
 
 	if (create_container(engine, image_id, export->container, err) != 0)
@@ -317,7 +412,7 @@ cic_engine_export_start(const struct cic_engine *engine, const char *image_id,
 		remove_container(engine, export->container);
 		return -1;
 	}
-	engine_argv(&argv, engine->conf, words);
+	engine_argv(&argv, engine, words);
 	spawn.stdout_fd = ends[1];
 	if (cic_spawn_start(&spawn, &export->pid, err) != 0) {
 		close(ends[0]);

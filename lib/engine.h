@@ -18,9 +18,18 @@
 
 struct cic_buf;
 
+/* Labels of an image: its content key, and the digests that go into it. */
+#define CIC_KEY_LABEL	"org.eflows4hpc.cic.key"
+#define CIC_PARTS_LABEL	"org.eflows4hpc.cic.parts"
+
 struct cic_engine {
 	const struct cic_conf	*conf;
 	const char		*build_id;	/* for labels */
+	const char		*platform;	/* of the image; NULL or one that
+						 * build.platform_contexts may have
+						 * another engine for */
+	const char		*login;		/* folder of config.json, docker's
+						 * format, or NULL: the user's own */
 	int			 log_fd;
 };
 
@@ -34,13 +43,21 @@ int cic_engine_check(const struct cic_conf *conf, int log_fd,
 int cic_engine_inspect(const struct cic_engine *engine, const char *image,
     struct cic_buf *json, struct cic_err *err);
 
-/* The same, reduced to its id and one label ("" when absent). */
-int cic_engine_image_id(const struct cic_engine *engine, const char *image,
-    const char *label, char id[CIC_DIGEST_MAX], char *value, size_t size,
-    struct cic_err *err);
+/* The same, taken apart. */
+struct cic_engine_image {
+	char	id[CIC_DIGEST_MAX];
+	char	platform[CIC_ARCH_MAX];		/* "linux/amd64" */
+	char	key[CIC_SHA256_HEX];		/* label CIC_KEY_LABEL, or "" */
+	char	parts[512];			/* label CIC_PARTS_LABEL, or "" */
+};
+int cic_engine_image(const struct cic_engine *engine, const char *image,
+    struct cic_engine_image *out, struct cic_err *err);
 
+/* Get an image from its registry, or give it there. */
 int cic_engine_pull(const struct cic_engine *engine, const char *image,
     const char *platform, struct cic_err *err);
+int cic_engine_push(const struct cic_engine *engine, const char *image,
+    unsigned timeout, unsigned stall, struct cic_err *err);
 
 struct cic_engine_build {
 	const char		*context;	/* folder */

@@ -35,6 +35,8 @@ static const struct stage {
 	{ "check", CIC_STARTED, stage_check, NULL },
 	{ "context", CIC_BUILDING, stage_context, job_wants_image },
 	{ "build", CIC_BUILDING, stage_build, job_wants_image },
+	{ "pull", CIC_BUILDING, stage_pull, job_wants_pull },
+	{ "push", CIC_BUILDING, stage_push, job_wants_push },
 	{ "convert", CIC_CONVERTING, stage_convert, job_wants_file },
 };
 
@@ -108,14 +110,18 @@ run_stages(struct job *job, struct cic_err *err)
 	return 0;
 }
 
-/* What FINISHED says, if anything. */
+/* What FINISHED says, if anything: a .sif speaks for itself. */
 static void
 set_message(struct job *job)
 {
+	const char *where = job->in_registry ?
+	    (job->in_engine ? "in the registry and in the engine of the "
+	    "service's host" : "in the registry") :
+	    "in the engine of the service's host";
+
 	if (job->build.request.container == CIC_DOCKER)
 		snprintf(job->message, sizeof(job->message),
-		    "the image is in the engine of the service's host as %s",
-		    job->build.names.image);
+		    "the image is %s as %s", where, job->build.names.image);
 }
 
 /* Returns 0 when the journal tells how it ended. */

@@ -9,7 +9,8 @@
 #include "buf.h"
 #include "json.h"
 
-#define JOB_MAX 131072
+#define JOB_MAX			131072
+#define REGISTRY_TIMEOUT	120	/* seconds for one question */
 
 int
 job_write(const char *folder, const struct cic_build *build,
@@ -124,8 +125,76 @@ job_engine(const struct job *job)
 	return (struct cic_engine){
 		.conf = job->conf,
 		.build_id = job->build.id,
+		.platform = job->build.request.platform,
+		.login = job->has_login ? job->login : NULL,
 		.log_fd = job->log_fd,
 	};
+}
+
+int
+job_git(const struct job *job, struct job_git *out, struct cic_err *err)
+{
+	const struct cic_conf *conf = job->conf;
+
+	out->access = (struct cic_git_access){
+		.user = conf->git_user,
+		.token_file = conf->git_token_file,
+		.ssh_key = conf->git_ssh_key,
+		.known_hosts = conf->git_known_hosts,
+		.ca_file = conf->ca_file,
+		.http_proxy = conf->http_proxy,
+		.https_proxy = conf->https_proxy,
+		.no_proxy = conf->no_proxy,
+	};
+	out->git = (struct cic_git){
+		.mirrors = out->mirrors,
+		.log_fd = job->log_fd,
+		.timeout = (unsigned)conf->git_timeout,
+		.access = &out->access,
+	};
+	return cic_path_format(out->mirrors, err, "%s/mirrors", conf->data);
+}
+
+int
+job_registry(const struct job *job, struct cic_registry *out,
+    struct cic_buf *token, struct cic_err *err)
+{
+	const struct cic_conf *conf = job->conf;
+
+	*out = (struct cic_registry){
+		.user = conf->registry_user,
+		.ca_file = conf->ca_file,
+		.http_proxy = conf->http_proxy,
+		.https_proxy = conf->https_proxy,
+		.no_proxy = conf->no_proxy,
+		.timeout = REGISTRY_TIMEOUT,
+		.log_fd = job->log_fd,
+	};
+	if (conf->registry_user[0] != '\0' &&
+	    cic_conf_registry_token(conf, token, err) != 0)
+		return -1;
+	out->password = token->data;
+	return 0;
+}
+
+const char *
+job_base_image(const struct job *job)
+{
+	const struct cic_conf *conf = job->conf;
+
+	if (cic_request_is_base(&job->build.request))
+		return conf->base_from;
+	return cic_conf_for_platform(&conf->platform_base_images,
+	    job->build.request.platform, conf->base_image);
+}
+
+const char *
+job_part_name(enum job_part part)
+{
+	static const char *const names[JOB_PART__MAX] = { "apt", "spack",
+	    "post_inst", "pip" };
+
+	return names[part];
 }
 
 void

@@ -18,14 +18,23 @@
 
 #include "build.h"
 #include "conf.h"
+#include "content_key.h"
 #include "engine.h"
 #include "err.h"
 #include "git.h"
 #include "path.h"
+#include "registry.h"
 #include "store.h"
 
-/* The label that carries an image's content key. */
-#define CIC_KEY_LABEL	"org.eflows4hpc.cic.key"
+/* Parts of an image build; each is a step of the Dockerfile and a folder of
+ * the context. */
+enum job_part { JOB_APT, JOB_SPACK, JOB_POST_INST, JOB_PIP, JOB_PART__MAX };
+
+struct job_step {
+	bool	wanted;				/* the description asks for it */
+	bool	private_cache;			/* its author's code runs in it */
+	char	inputs[CIC_SHA256_HEX];		/* digest of its folder */
+};
 
 struct job {
 	/* told */
@@ -43,13 +52,28 @@ struct job {
 	char			 workflow_tree[CIC_COMMIT_MAX];
 	char			 catalog_tree[CIC_COMMIT_MAX];
 	char			 base_id[CIC_DIGEST_MAX];
+	char			 site_packages[CIC_SHA256_HEX];
 	char			 content_key[CIC_SHA256_HEX];
-	char			 inputs[CIC_SHA256_HEX];	/* of context/.cic */
+	char			 parts[CONTENT_PARTS_TEXT];	/* content_key.h */
 	char			 image_id[CIC_DIGEST_MAX];	/* "" until built */
+	bool			 in_engine, in_registry;	/* the image is */
+	bool			 push;		/* asked for, and its name is one
+						 * of the registry's */
+	char			 registry_digest[CIC_DIGEST_MAX];
 	bool			 keep_file;	/* the known .sif is right */
+	char			 login[CIC_PATH_MAX];	/* login.h */
+	bool			 has_login;
+	struct job_step		 step[JOB_PART__MAX];
 	struct cic_image	 made;		/* the new .sif; size 0: none */
 	enum cic_cause		 cause;		/* of the failure */
 	char			 message[CIC_MESSAGE_MAX];	/* for success */
+};
+
+/* git as this job uses it; `git` points into the rest. */
+struct job_git {
+	struct cic_git		 git;
+	struct cic_git_access	 access;
+	char			 mirrors[CIC_PATH_MAX];
 };
 
 /* A stage: does its part, or fails with err->msg fit for people and
@@ -60,9 +84,11 @@ int stage_resolve(struct job *job, struct cic_err *err);
 int stage_check(struct job *job, struct cic_err *err);
 int stage_context(struct job *job, struct cic_err *err);
 int stage_build(struct job *job, struct cic_err *err);
+int stage_pull(struct job *job, struct cic_err *err);
+int stage_push(struct job *job, struct cic_err *err);
 int stage_convert(struct job *job, struct cic_err *err);
 
-/* After stage_check: is there an image, or a .sif, still to be made? */
+/* After stage_check: what is still to be made? */
 static inline bool
 job_wants_image(const struct job *job)
 {
@@ -74,6 +100,19 @@ job_wants_file(const struct job *job)
 {
 	return !job->keep_file &&
 	    job->build.request.container == CIC_SINGULARITY;
+}
+
+/* A .sif is made of what the engine has. */
+static inline bool
+job_wants_pull(const struct job *job)
+{
+	return !job->in_engine && job_wants_file(job);
+}
+
+static inline bool
+job_wants_push(const struct job *job)
+{
+	return job->push && !job->in_registry;
 }
 
 /* Write job.json for a start of `build`; `known` may have size 0. */
@@ -99,8 +138,20 @@ void job_say(const struct job *job, const char *fmt, ...)
 /* Seconds left until the deadline, at least 1. */
 unsigned job_seconds_left(const struct job *job);
 
-/* The engine as this job uses it. */
+/* The engine as this job uses it, with the registry's login where there is
+ * one, and without for images of other registries. */
 struct cic_engine job_engine(const struct job *job);
+
+/* git, and the registry, likewise.  The registry's token is in `token`, an
+ * empty buffer of the caller's, to be released after use. */
+int job_git(const struct job *job, struct job_git *out, struct cic_err *err);
+int job_registry(const struct job *job, struct cic_registry *out,
+    struct cic_buf *token, struct cic_err *err);
+
+/* The image that the step's image starts from; for BASE what that one is. */
+const char *job_base_image(const struct job *job);
+
+const char *job_part_name(enum job_part part);	/* "apt", "spack", … */
 
 /* err->code and a full disk tell more than the stage's own cause. */
 void job_set_cause(struct job *job, enum cic_cause cause,

@@ -2,66 +2,75 @@
 #include "job.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "failure.h"
 
-/* Build arguments and labels, as words for the engine. */
+#define OPTIONS_MAX	32
+
+/* Build arguments, labels and limits, as words for the engine. */
 struct options {
-	char		 text[5][2048];
-	const char	*word[11];
+	char		 text[OPTIONS_MAX][2048];
+	const char	*word[2 * OPTIONS_MAX + 1];
+	int		 count;
 };
+
+static void
+add(struct options *o, const char *option, const char *name, const char *value)
+{
+	if (o->count == OPTIONS_MAX)
+		return;
+	snprintf(o->text[o->count], sizeof(o->text[0]), "%.200s%.1800s", name,
+	    value);
+	o->word[2 * o->count] = option;
+	o->word[2 * o->count + 1] = o->text[o->count];
+	o->word[2 * ++o->count] = NULL;
+}
+
+/* Engines know these by name: commands see them, the image does not keep
+ * them, and a layer is the same with another proxy. */
+static void
+add_proxies(struct options *o, const struct cic_conf *conf)
+{
+	const struct { const char *lower, *upper, *value; } proxies[] = {
+		{ "http_proxy=", "HTTP_PROXY=", conf->http_proxy },
+		{ "https_proxy=", "HTTPS_PROXY=", conf->https_proxy },
+		{ "no_proxy=", "NO_PROXY=", conf->no_proxy },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++) {
+		if (proxies[i].value[0] == '\0')
+			continue;
+		add(o, "--build-arg", proxies[i].lower, proxies[i].value);
+		add(o, "--build-arg", proxies[i].upper, proxies[i].value);
+	}
+}
 
 static void
 make_options(const struct job *job, struct options *o)
 {
 	const struct cic_request *r = &job->build.request;
-	bool forced = r->force && !job->build.force_done;
-	int i;
 
-	snprintf(o->text[0], sizeof(o->text[0]), "BASE_IMAGE=%s",
-	    job->conf->base_image);
-	snprintf(o->text[1], sizeof(o->text[1]), "STEP=%s", r->step);
-	snprintf(o->text[2], sizeof(o->text[2]), "SOURCE=%s",
-	    job->conf->workflow_repository);
-	/* forced: the build's id is new each time, so no layer is known */
-	snprintf(o->text[3], sizeof(o->text[3]), "INPUTS=%.16s%s%s",
-	    job->inputs, forced ? "-" : "", forced ? job->build.id : "");
-	snprintf(o->text[4], sizeof(o->text[4]), CIC_KEY_LABEL "=%s",
-	    job->content_key);
-	for (i = 0; i < 5; i++) {
-		o->word[2 * i] = i < 4 ? "--build-arg" : "--label";
-		o->word[2 * i + 1] = o->text[i];
+	add(o, "--build-arg", "BASE_IMAGE=", job_base_image(job));
+	if (!cic_request_is_base(r)) {
+		add(o, "--build-arg", "STEP=", r->step);
+		add(o, "--build-arg", "SOURCE=",
+		    job->conf->workflow_repository);
 	}
-	o->word[10] = NULL;
+	add(o, "--label", CIC_KEY_LABEL "=", job->content_key);
+	add(o, "--label", CIC_PARTS_LABEL "=", job->parts);
+	add_proxies(o, job->conf);
 }
 
-int
-stage_build(struct job *job, struct cic_err *err)
+/* What the engine's output says about why it failed. */
+static int
+explain(struct job *job, off_t start, struct cic_err *err)
 {
-	char context[CIC_PATH_MAX], dockerfile[CIC_PATH_MAX],
-	    iidfile[CIC_PATH_MAX], sentence[CIC_MESSAGE_MAX];
-	struct cic_engine engine = job_engine(job);
-	struct cic_engine_build build = { .context = context,
-	    .dockerfile = dockerfile, .platform = job->build.request.platform,
-	    .tag = job->build.names.image, .iidfile = iidfile,
-	    .timeout = job_seconds_left(job),
-	    .stall = (unsigned)job->conf->stall_timeout };
-	struct options options = { .word = { NULL } };
+	char sentence[CIC_MESSAGE_MAX];
 	enum cic_cause cause;
-	off_t start;
 
-	job->cause = CIC_CAUSE_INTERNAL;
-	if (job_path(job, "context", context, err) != 0 ||
-	    job_path(job, "iid", iidfile, err) != 0 ||
-	    cic_path_format(dockerfile, err, "%s/Dockerfile",
-	    job->conf->templates) != 0)
-		return -1;
-	make_options(job, &options);
-	build.options = options.word;
-	start = lseek(job->log_fd, 0, SEEK_END);
-	if (cic_engine_build(&engine, &build, job->image_id, err) == 0)
-		return 0;
 	if (err->code != CIC_EIO) {
 		job_set_cause(job, CIC_CAUSE_IMAGE_BUILD, err);
 		return -1;
@@ -70,4 +79,32 @@ stage_build(struct job *job, struct cic_err *err)
 	cic_err_set(err, CIC_EIO, "%s", sentence);
 	job_set_cause(job, cause, err);
 	return -1;
+}
+
+int
+stage_build(struct job *job, struct cic_err *err)
+{
+	char context[CIC_PATH_MAX], dockerfile[CIC_PATH_MAX],
+	    iidfile[CIC_PATH_MAX];
+	struct cic_engine engine = job_engine(job);
+	struct cic_engine_build build = { .context = context,
+	    .dockerfile = dockerfile, .platform = job->build.request.platform,
+	    .tag = job->build.names.image, .iidfile = iidfile,
+	    .timeout = job_seconds_left(job),
+	    .stall = (unsigned)job->conf->stall_timeout };
+	struct options options = { .count = 0 };
+	off_t start;
+
+	job->cause = CIC_CAUSE_INTERNAL;
+	if (job_path(job, "context", context, err) != 0 ||
+	    job_path(job, "iid", iidfile, err) != 0 ||
+	    job_path(job, "Dockerfile", dockerfile, err) != 0)
+		return -1;
+	make_options(job, &options);
+	build.options = options.word;
+	start = lseek(job->log_fd, 0, SEEK_END);
+	if (cic_engine_build(&engine, &build, job->image_id, err) != 0)
+		return explain(job, start, err);
+	job->in_engine = true;
+	return 0;
 }

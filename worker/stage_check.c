@@ -1,9 +1,9 @@
 /*
  * Stage check: is there an image made of exactly this already?
  *
- * The content key is a digest over everything that goes into an image; the
- * image carries it as a label.  An equal key means nothing has to be built,
- * and a .sif made of that very image id does not have to be made again.
+ * The engine and the registry are asked for the image, whose labels tell what
+ * it was made of (content_key.h).  When that has not moved nothing is built,
+ * and a .sif made of that very image id is not made again.
  */
 #include "job.h"
 
@@ -12,76 +12,61 @@
 #include <sys/stat.h>
 
 #include "buf.h"
-#include "digest.h"
+#include "json.h"
+#include "login.h"
+#include "platform.h"
+#include "site_packages.h"
 
-#define TEMPLATE_MAX (1024 * 1024)
+#define CONFIG_MAX	(8 * 1024 * 1024)
+#define WHY_MAX		256
+
+/* The image of our platform, if the engine has it; an image of another
+ * platform under the same name is none. */
+static bool
+have_base(struct job *job, const struct cic_engine *engine, const char *name,
+    struct cic_err *err)
+{
+	struct cic_engine_image image;
+
+	if (cic_engine_image(engine, name, &image, err) != 0)
+		return false;
+	if (strcmp(image.platform, job->build.request.platform) != 0) {
+		cic_err_set(err, CIC_ENOENT, "the engine has it for %s, not for "
+		    "%s; build.platform_base_images can name another",
+		    image.platform, job->build.request.platform);
+		return false;
+	}
+	snprintf(job->base_id, sizeof(job->base_id), "%s", image.id);
+	return true;
+}
 
 /* Have the base image, and know its id. */
 static int
 find_base(struct job *job, const struct cic_engine *engine,
     struct cic_err *err)
 {
-	const char *base = job->conf->base_image;
+	const char *name = job_base_image(job);
+	struct cic_err here;
 
-	if (cic_engine_image_id(engine, base, CIC_KEY_LABEL, job->base_id,
-	    NULL, 0, err) == 0)
+	if (have_base(job, engine, name, &here))
 		return 0;
 	if (cic_engine_check(job->conf, job->log_fd, err) != 0) {
 		job_set_cause(job, CIC_CAUSE_ENGINE, err);
 		return -1;
 	}
-	job_say(job, "pulling the base image %s", base);
-	if (cic_engine_pull(engine, base, job->build.request.platform,
-	    err) != 0 ||
-	    cic_engine_image_id(engine, base, CIC_KEY_LABEL, job->base_id,
-	    NULL, 0, err) != 0) {
+	job_say(job, "pulling the base image %s: %s", name, here.msg);
+	if (cic_engine_pull(engine, name, job->build.request.platform, err) !=
+	    0) {
+		job_set_cause(job, CIC_CAUSE_BASE_IMAGE, err);
+		cic_err_wrap(err, "base image %s cannot be had", name);
+		return -1;
+	}
+	if (!have_base(job, engine, name, err)) {
 		job_set_cause(job, CIC_CAUSE_BASE_IMAGE, err);
 		return cic_err_wrap(err, "base image %s (build.base_image)",
-		    base);
+		    name);
 	}
 	return 0;
-}
-
-static int
-add_template(struct cic_digest *digest, const struct job *job,
-    const char *name, struct cic_err *err)
-{
-	char path[CIC_PATH_MAX];
-	struct cic_buf text;
-	int rc;
-
-	if (cic_path_format(path, err, "%s/%s", job->conf->templates,
-	    name) != 0)
-		return -1;
-	cic_buf_init(&text, TEMPLATE_MAX);
-	rc = cic_read_file(path, &text, err);
-	if (rc == 0)
-		cic_digest_add_field(digest, text.data);
-	else
-		cic_err_wrap(err, "template (build.templates)");
-	cic_buf_release(&text);
-	return rc;
-}
-
-static int
-make_key(struct job *job, struct cic_err *err)
-{
-	const struct cic_request *r = &job->build.request;
-	const char *fields[] = { "1", job->workflow_tree, job->catalog_tree,
-	    job->base_id, r->step, r->platform, r->target, r->mpi, r->gpu };
-	struct cic_digest *digest = cic_digest_begin();
-	size_t i;
-	int rc;
-
-	if (digest == NULL)
-		return cic_err_set(err, CIC_EIO, "out of memory");
-	rc = add_template(digest, job, "Dockerfile", err);
-	if (rc == 0)
-		rc = add_template(digest, job, "inner.sh", err);
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		cic_digest_add_field(digest, fields[i]);
-	cic_digest_end(digest, job->content_key);
-	return rc;
 }
 
 /* Is the published .sif the one its record tells of, made of our image? */
@@ -119,36 +104,208 @@ check_disk(struct job *job, struct cic_err *err)
 	return 0;
 }
 
+/* --- where the image is --------------------------------------------------- */
+
+/* "image x in the engine: changed since: workflow" for the log. */
+static bool
+is_up_to_date(const struct job *job, const char *where, const char *key,
+    const char *parts)
+{
+	char why[WHY_MAX];
+
+	if (content_key_fits(job, key, parts, why, sizeof(why)))
+		return true;
+	job_say(job, "the image in the %s is not up to date: %s", where, why);
+	return false;
+}
+
+static int
+look_in_engine(struct job *job, struct cic_err *err)
+{
+	const char *name = job->build.names.image;
+	struct cic_engine engine = job_engine(job);
+	struct cic_engine_image image;
+
+	if (cic_engine_image(&engine, name, &image, err) != 0) {
+		if (err->code != CIC_ENOENT) {
+			job_set_cause(job, CIC_CAUSE_ENGINE, err);
+			return -1;
+		}
+		job_say(job, "the engine has no image %s yet", name);
+		return 0;
+	}
+	job->in_engine = strcmp(image.platform, job->build.request.platform) ==
+	    0 && is_up_to_date(job, "engine", image.key, image.parts);
+	if (job->in_engine)
+		snprintf(job->image_id, sizeof(job->image_id), "%s", image.id);
+	return 0;
+}
+
+/* The labels in an image's configuration. */
+static void
+read_labels(const struct cic_buf *config, char key[CIC_SHA256_HEX],
+    char parts[CONTENT_PARTS_TEXT])
+{
+	struct cic_err ignored;
+	struct cic_json *json = cic_json_parse(config->data, config->len,
+	    &ignored);
+	const struct cic_json *labels = cic_json_get(cic_json_get(json,
+	    "config"), "Labels");
+	const char *k = cic_json_get_string(labels, CIC_KEY_LABEL);
+	const char *p = cic_json_get_string(labels, CIC_PARTS_LABEL);
+
+	snprintf(key, CIC_SHA256_HEX, "%s", k != NULL ? k : "");
+	snprintf(parts, CONTENT_PARTS_TEXT, "%s", p != NULL ? p : "");
+	cic_json_free(json);
+}
+
+/* What the registry found there means for this job. */
+static void
+judge_registry(struct job *job, const struct cic_registry_image *image,
+    const struct cic_buf *config)
+{
+	char key[CIC_SHA256_HEX], parts[CONTENT_PARTS_TEXT];
+
+	read_labels(config, key, parts);
+	if (!is_up_to_date(job, "registry", key, parts))
+		return;
+	if (job->in_engine && strcmp(job->image_id, image->image_id) != 0) {
+		job_say(job, "the registry has another image of the same "
+		    "content, %s; the engine's is used", image->image_id);
+		return;
+	}
+	job->in_registry = true;
+	snprintf(job->image_id, sizeof(job->image_id), "%s", image->image_id);
+	snprintf(job->registry_digest, sizeof(job->registry_digest), "%s",
+	    image->digest);
+}
+
+static int
+look_in_registry(struct job *job, struct cic_err *err)
+{
+	struct cic_registry_image image = { .config = NULL };
+	struct cic_registry registry;
+	struct cic_buf token, config;
+	int rc;
+
+	cic_buf_init(&token, 65536);
+	cic_buf_init(&config, CONFIG_MAX);
+	image.config = &config;
+	rc = job_registry(job, &registry, &token, err);
+	if (rc == 0)
+		rc = cic_registry_find(&registry, job->build.names.image,
+		    job->build.request.platform, &image, err);
+	if (rc == 0)
+		judge_registry(job, &image, &config);
+	else if (err->code == CIC_ENOENT) {
+		job_say(job, "the registry has no image %s yet",
+		    job->build.names.image);
+		rc = 0;
+	} else
+		job_set_cause(job, err->code == CIC_EDENIED ?
+		    CIC_CAUSE_PUSH_REFUSED : CIC_CAUSE_REGISTRY, err);
+	explicit_bzero(token.data, token.len);
+	cic_buf_release(&token);
+	cic_buf_release(&config);
+	return rc;
+}
+
+/* --- the stage ------------------------------------------------------------ */
+
+static int
+prepare_login(struct job *job, struct cic_err *err)
+{
+	if (job->conf->registry_url[0] == '\0' ||
+	    job->conf->registry_user[0] == '\0')
+		return 0;
+	if (job_path(job, "login", job->login, err) != 0 ||
+	    login_make(job->conf, job->login, err) != 0)
+		return -1;
+	job->has_login = true;
+	return 0;
+}
+
+/* Does the image's name say that it lives in our registry?  The base image's
+ * need not. */
+static bool
+is_of_registry(const struct job *job)
+{
+	char host[CIC_CONF_HOST_MAX];
+	size_t len;
+
+	cic_conf_registry_host(job->conf, host);
+	len = strlen(host);
+	return len > 0 && strncmp(job->build.names.image, host, len) == 0 &&
+	    job->build.names.image[len] == '/';
+}
+
+/* Ask both, unless it is to be made anew anyway.  The registry is asked even
+ * then when something will be pushed: who may not push hears of it before
+ * hours of building. */
+static int
+look_for_image(struct job *job, struct cic_err *err)
+{
+	bool forced = job->build.request.force && !job->build.force_done;
+
+	if (forced)
+		job_say(job, "force: the image is built anew");
+	else if (look_in_engine(job, err) != 0)
+		return -1;
+	job->push = job->build.request.push && is_of_registry(job);
+	if (is_of_registry(job) && look_in_registry(job, err) != 0)
+		return -1;
+	if (forced) {
+		job->in_registry = false;
+		job->image_id[0] = '\0';
+	}
+	return 0;
+}
+
+static int
+check_platform(struct job *job, struct cic_err *err)
+{
+	bool emulated;
+
+	if (platform_check(job->conf, job->build.request.platform, &emulated,
+	    err) != 0) {
+		job_set_cause(job, CIC_CAUSE_PLATFORM, err);
+		return -1;
+	}
+	if (emulated)
+		job_say(job, "this host emulates %s (qemu): expect several "
+		    "times the usual time", job->build.request.platform);
+	return 0;
+}
+
 int
 stage_check(struct job *job, struct cic_err *err)
 {
-	struct cic_engine engine = job_engine(job);
-	char label[CIC_SHA256_HEX + 1];
-	char id[CIC_DIGEST_MAX];
+	struct cic_engine engine;
 
+	job->cause = CIC_CAUSE_INTERNAL;
+	/* an image that cannot be built here may be in the registry */
+	if (!is_of_registry(job) && check_platform(job, err) != 0)
+		return -1;
+	if (prepare_login(job, err) != 0)
+		return -1;
+	engine = job_engine(job);
 	if (find_base(job, &engine, err) != 0)
 		return -1;
 	job->cause = CIC_CAUSE_INTERNAL;
-	if (make_key(job, err) != 0)
+	if (site_packages_digest(job->conf->site_packages, job->site_packages,
+	    err) != 0 || content_key_make(job, err) != 0 ||
+	    look_for_image(job, err) != 0)
 		return -1;
-	if (job->build.request.force && !job->build.force_done) {
-		job_say(job, "force: the image is built anew");
-	} else if (cic_engine_image_id(&engine, job->build.names.image,
-	    CIC_KEY_LABEL, id, label, sizeof(label), err) != 0) {
-		job_say(job, "there is no image %s yet",
-		    job->build.names.image);
-	} else if (strcmp(label, job->content_key) != 0) {
-		job_say(job, "image %s was made of something else: content "
-		    "key %.12s, now %.12s", job->build.names.image,
-		    label[0] != '\0' ? label : "none", job->content_key);
-	} else {
-		snprintf(job->image_id, sizeof(job->image_id), "%s", id);
+	if (!job_wants_image(job)) {
 		job->keep_file = known_file_is_right(job);
 		job_say(job, "image %s is up to date (content key %.12s)%s",
 		    job->build.names.image, job->content_key,
 		    job->keep_file ? ", and so is its .sif" : "");
-		return 0;
 	}
+	if (!job_wants_image(job) && !job_wants_file(job))
+		return 0;
+	if (job_wants_image(job) && check_platform(job, err) != 0)
+		return -1;
 	if (check_disk(job, err) != 0) {
 		job_set_cause(job, CIC_CAUSE_DISK, err);
 		return -1;

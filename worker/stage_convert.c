@@ -28,7 +28,7 @@ describe(const struct job *job, struct cic_buf *b)
 		{ "workflow_tree", job->workflow_tree },
 		{ "catalog_commit", job->catalog.commit },
 		{ "catalog_tree", job->catalog_tree },
-		{ "base_image", job->conf->base_image },
+		{ "base_image", job_base_image(job) },
 		{ "base_digest", job->base_id },
 		{ "content_key", job->content_key },
 		{ "engine", job->conf->engine == CIC_ENGINE_DOCKER ? "docker" :

@@ -1,55 +1,237 @@
 #!/bin/sh
-# What runs inside the image build, one step at a time: inner.sh STEP [ARG]
+# What runs inside the image build, one part at a time: inner.sh PART [FOLDER] INPUTS
 #
-#   apt          install the packages in apt.list beside this file
-#   post_inst F  run F/post_inst.sh, from the working directory, if it exists
-#   profile      write the login profile that the entry point reads
+#   apt              install the packages in apt.list
+#   spack FOLDER     install FOLDER/spack.yaml, and keep every package in the build cache
+#   post_inst FOLDER run FOLDER/post_inst.sh, from the working directory
+#   profile FOLDER   remove what only building needed; write the login profile
+#   pip FOLDER       install pip.list, or FOLDER/requirements.txt
+#   package …        one Spack package; for the makefile that `spack` writes
 #
-# The line "cic: step NAME" tells the service how far the build came; the last
-# one before a failure names what failed.
+# Beside this file lie the part's lists and the site's settings, one file each; in
+# /run/cic/cache its cache.  INPUTS is a digest of them that only engines look at.
+#
+# Lines that begin with "cic: " tell the service how far the build came; the last
+# "cic: step" before a failure names the part that failed.
 set -eu
 # one stream: engines read two side by side and mix up what came first
 exec 2>&1
 
 here=$(dirname "$0")
+cache=/run/cic/cache
+# Spack settings of ours; gone when the step ends
+scope=/tmp/cic-spack
+
+# setting NAME - the first line of a site setting; nothing when there is none
+setting() { if [ -s "$here/$1" ]; then head -n 1 "$here/$1"; fi; }
+
+die() {
+    printf '%s\n' "$1"
+    exit 1
+}
+
+# The site's certificate authorities beside the image's own, for this step alone.
+trust_site() {
+    [ -s "$here/ca.pem" ] || return 0
+    bundle=/tmp/cic-ca.pem
+    cat /etc/ssl/certs/ca-certificates.crt "$here/ca.pem" > "$bundle" 2> /dev/null || cat "$here/ca.pem" > "$bundle"
+    trap 'rm -f "$bundle"' EXIT
+    export SSL_CERT_FILE="$bundle" CURL_CA_BUNDLE="$bundle" REQUESTS_CA_BUNDLE="$bundle" PIP_CERT="$bundle" \
+        GIT_SSL_CAINFO="$bundle"
+}
+
+# ---- apt
+
+# Mirrors of the site in a list of sources of our own: an address of the image's sources that ends in the same word as a
+# mirror is replaced by it.  Prints apt's options.
+site_sources() {
+    [ -s "$here/apt_mirrors" ] || return 0
+    lists=/tmp/cic-apt
+    mkdir -p "$lists/sources.list.d"
+    cp /etc/apt/sources.list "$lists/" 2> /dev/null || : > "$lists/sources.list"
+    cp /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources "$lists/sources.list.d/" 2> /dev/null || :
+    while read -r mirror; do
+        word=${mirror%/} word=${word##*/}
+        sed -i -E "s#https?://[^ ]*/$word/?( |\$)#$mirror\\1#g" "$lists/sources.list" "$lists"/sources.list.d/* 2> /dev/null || :
+    done < "$here/apt_mirrors"
+    printf '%s\n' "-oDir::Etc::sourcelist=$lists/sources.list" "-oDir::Etc::sourceparts=$lists/sources.list.d"
+}
 
 step_apt() {
-    [ -s "$here/apt.list" ] || return 0
     export DEBIAN_FRONTEND=noninteractive
-    apt-get -q update
+    # packages and lists stay in the cache, in folders of ours: nothing has to be cleaned away in the image
+    mkdir -p "$cache/archives/partial" "$cache/lists/partial"
+    chown _apt "$cache/archives/partial" "$cache/lists/partial" 2> /dev/null || :
+    set -- -q "-oDir::Cache::archives=$cache/archives" "-oDir::State::lists=$cache/lists" \
+        -oAPT::Keep-Downloaded-Packages=true -oDpkg::Use-Pty=0 -oAcquire::Retries=3
+    for option in $(site_sources); do set -- "$@" "$option"; done
+    [ ! -s "$here/ca.pem" ] || set -- "$@" "-oAcquire::https::CaInfo=$SSL_CERT_FILE"
+    apt-get "$@" update
     # recommended packages are wanted: workflow authors rely on them
-    xargs -a "$here/apt.list" apt-get -q -o Dpkg::Use-Pty=0 install -y --
-    apt-get clean
-    rm -rf /var/lib/apt/lists/*
+    xargs -a "$here/apt.list" apt-get "$@" install -y --
+    apt-get "$@" autoclean > /dev/null
+    rm -rf /tmp/cic-apt
 }
 
-step_post_inst() {
-    [ -f "$1/post_inst.sh" ] || return 0
-    sh "$1/post_inst.sh"
+# ---- Spack
+
+find_spack() {
+    command -v spack > /dev/null && return 0
+    PATH=$PATH:${SPACK_ROOT:-/opt/spack}/bin
+    command -v spack > /dev/null ||
+        die "The base image has no program spack (in PATH, \$SPACK_ROOT/bin or /opt/spack/bin)."
 }
+
+# ours ARGS... - spack with the catalog's configuration and our own
+ours() { spack -C /.spack -C "$scope" "$@"; }
+
+write_scope() {
+    mkdir -p "$scope"
+    mirror=$(setting mirror)
+    if [ -z "$mirror" ]; then
+        mirror=file://$cache
+        mkdir -p "$cache/build_cache"
+    fi
+    printf "mirrors:\n  cic: '%s'\n" "$mirror" > "$scope/mirrors.yaml"
+    printf 'config:\n  build_jobs: %s\n' "$jobs" > "$scope/config.yaml"
+}
+
+# keep HASH - into the build cache, unless it is there; that a package cannot be kept is no reason to fail
+keep() {
+    ls "$cache"/build_cache/*-"$1".spec.json* > /dev/null 2>&1 && return 0
+    ours buildcache push --unsigned --only=package cic "/$1" > "$scope/push-$1.log" 2>&1 && return 0
+    # Spack before 0.19
+    ours buildcache create -u -a --only package -d "$cache" "/$1" > /dev/null 2>&1 && return 0
+    grep -qi 'external' "$scope/push-$1.log" || printf 'package %s is not kept in the build cache: %s\n' "$1" "$(tail -n 1 "$scope/push-$1.log")"
+}
+
+# show_log ID HASH - the end of a package's build log
+show_log() {
+    stage=$(ours -e "$env" location --stage-dir "/$2" 2> /dev/null) || stage=
+    for log in "$stage/spack-build-out.txt" /tmp/*/spack-stage/spack-stage-"$1"/spack-build-out.txt; do
+        [ -f "$log" ] || continue
+        printf 'cic: log %s begin\n' "$1"
+        tail -n 200 "$log"
+        printf '\ncic: log %s end\n' "$1"
+        return 0
+    done
+}
+
+# The makefile calls this in the place of spack: -e FOLDER install … /HASH
+step_package() {
+    env=$2
+    for hash in "$@"; do :; done
+    hash=${hash#/}
+    id=$(grep -e "-$hash\$" "$scope/ids") || id=unknown-$hash
+    printf 'cic: package %s building\n' "$id"
+    if ours -c config:install_status:false "$@"; then
+        keep "$hash"
+        printf 'cic: package %s done\n' "$id"
+        return 0
+    fi
+    printf 'cic: package %s failed\n' "$id"
+    show_log "$id" "$hash"
+    return 1
+}
+
+# make_environment - with Spack from 0.20 on, independent packages side by side; false when it cannot
+can_make() {
+    command -v make > /dev/null || return 1
+    ours -e "$env" env depfile -o "$scope/env.mk" --make-prefix cic > /dev/null 2>&1 || return 1
+    sed -n 's,^cic/SPACK_PACKAGE_IDS := *,,p' "$scope/env.mk" | tr ' ' '\n' | sed '/^$/d' > "$scope/ids"
+    [ -s "$scope/ids" ]
+}
+
+install_side_by_side() {
+    printf 'cic: part install %d\n' "$(wc -l < "$scope/ids")"
+    cat > "$scope/Makefile" <<MAKEFILE
+SPACK = sh $here/inner.sh package
+SPACK_INSTALL_FLAGS = --no-check-signature --no-checksum --keep-stage
+include env.mk
+.DEFAULT_GOAL = cic/all
+MAKEFILE
+    # what runs when another package fails is finished, and kept
+    make -C "$scope" -j "$jobs" cic/all
+    ours -e "$env" env view regenerate
+}
+
+# An older Spack: all in one, kept afterwards even when it failed.
+install_in_turn() {
+    status=0
+    ours -e "$env" install --fail-fast --no-checksum --no-check-signature --keep-stage -j "$jobs" || status=$?
+    for hash in $(ours find --format '{hash}' 2> /dev/null); do keep "$hash"; done
+    return "$status"
+}
+
+step_spack() {
+    env=$1
+    find_spack
+    jobs=$(setting jobs)
+    jobs=${jobs:-2}
+    write_scope
+    cat "$env/spack.yaml"
+    spack -C /.spack compiler find
+    spack -C /.spack external find
+    printf 'cic: part concretize\n'
+    ours -e "$env" concretize
+    if can_make; then install_side_by_side; else install_in_turn; fi
+    rm -rf "$scope"
+}
+
+# ---- the rest
+
+step_post_inst() { sh "$1/post_inst.sh"; }
 
 # The folder name holds the Python version, so it is asked for, not assumed.
-step_profile() {
-    profile=/etc/profile.d/z10_spack_environment.sh
-    mkdir -p /etc/profile.d
-    python=$(command -v python3 || true)
-    {
-        if [ -n "$python" ]; then
-            version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-            printf 'export PYTHONPATH="%s${PYTHONPATH:+:$PYTHONPATH}"\n' \
-                "/opt/view/local/lib/python$version/site-packages/"
-        fi
-        printf 'export PATH="/usr/local/bin:$PATH"\n'
-    } >> "$profile"
+python_version() {
+    for python in /opt/view/bin/python3 python3; do
+        command -v "$python" > /dev/null || continue
+        "$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' && return 0
+    done
 }
 
-printf 'cic: step %s\n' "$1"
+step_profile() {
+    profile=/etc/profile.d/z10_spack_environment.sh
+    mkdir -p /etc/profile.d /.singularity.d/env
+    if [ -f "$1/spack.yaml" ]; then
+        find_spack
+        spack -C /.spack -e "$1" gc -y
+        spack -C /.spack env activate --sh "$1" >> "$profile"
+    fi
+    version=$(python_version)
+    {
+        [ -z "$version" ] || printf 'export PYTHONPATH="%s${PYTHONPATH:+:$PYTHONPATH}"\n' \
+            "/opt/view/local/lib/python$version/site-packages/"
+        printf 'export PATH="/usr/local/bin:$PATH"\n'
+    } >> "$profile"
+    # the entry point reads the profile for `run`; this is for `exec`
+    printf '. %s\n' "$profile" > /.singularity.d/env/91-cic-environment.sh
+}
+
+# Called from a login shell, so that the Spack environment's Python is the one.
+step_pip() {
+    python=$(command -v python || command -v python3) ||
+        die "There is no python: pip packages need one, from apt (python3-pip) or Spack (py-pip)."
+    "$python" -m pip --version || die "$python has no pip: add python3-pip to apt, or py-pip to the Spack specs."
+    # the image is the environment: nothing of a distribution's is in the way
+    export PIP_BREAK_SYSTEM_PACKAGES=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 \
+        PIP_CACHE_DIR="$cache" PIP_NO_INPUT=1 PIP_PROGRESS_BAR=off
+    index=$(setting pip_index)
+    [ -z "$index" ] || export PIP_INDEX_URL="$index"
+    if [ -f "$here/pip.list" ]; then "$python" -m pip install -r "$here/pip.list"
+    else "$python" -m pip install -r "$1/requirements.txt"
+    fi
+}
+
 case $1 in
-apt) step_apt ;;
-post_inst) step_post_inst "$2" ;;
-profile) step_profile ;;
+package) ;;
 *)
-    printf 'inner.sh: unknown step %s\n' "$1" >&2
-    exit 2
-    ;;
+    printf 'cic: step %s\n' "$1"
+    trust_site ;;
+esac
+step=$1
+shift
+case $step in
+apt|spack|post_inst|profile|pip|package) "step_$step" "$@" ;;
+*) die "inner.sh: unknown part $step" ;;
 esac
