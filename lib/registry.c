@@ -14,7 +14,7 @@
 #include "registry_http.h"
 
 #define URL_MAX		1024
-#define ERROR_MAX	(64u << 10)	/* bytes of a token service's answer */
+#define SMALL_MAX	(64u << 10)	/* bytes of a token service's answer */
 #define TOKEN_MAX	(32u << 10)
 #define DOCKER		"application/vnd.docker.distribution."
 #define OCI_TYPE	"application/vnd.oci.image."
@@ -91,7 +91,7 @@ get_token(struct question *q, const struct cic_challenge *challenge,
     struct cic_err *err)
 {
 	char scope[CIC_IMAGE_PATH + 32];
-	struct cic_registry_ask ask = { .max = ERROR_MAX,
+	struct cic_registry_ask ask = { .max = SMALL_MAX,
 	    .basic = *q->registry->user != '\0' };
 	struct cic_registry_answer answer;
 	char *url;
@@ -164,7 +164,7 @@ bad_answer(const struct question *q, const struct cic_registry_answer *answer,
 	if (answer->elsewhere)
 		return cic_err_set(err, CIC_EIO, "%s: the server that the registry "
 		    "redirects to answers with status %ld", url, status);
-	if (answer->html)
+	if (answer->html && status != 401 && status != 403)
 		return cic_err_set(err, CIC_EIO, "%s: a web page with status %ld; "
 		    "is that a registry?", url, status);
 	if (status == 404)
@@ -380,7 +380,7 @@ exists(struct question *q, struct cic_err *err)
 {
 	char url[URL_MAX];
 	struct cic_registry_ask what = { .url = url, .accept = MANIFESTS,
-	    .head = true, .max = ERROR_MAX };
+	    .head = true, .max = SMALL_MAX };
 	struct cic_registry_answer answer;
 
 	set_url(q, "manifests", *q->name.digest != '\0' ? q->name.digest :
@@ -422,5 +422,5 @@ cic_registry_find(const struct cic_registry *registry, const char *image,
 	if (q.token != NULL)
 		explicit_bzero(q.token, strlen(q.token));
 	free(q.token);
-	return r == 0 ? 0 : cic_err_wrap(err, "image %s", image);
+	return r == 0 ? 0 : cic_err_wrap(err, "image %.300s", image);
 }
