@@ -1,7 +1,6 @@
 /* Saved images; see oci.h. */
 #include "oci.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +49,8 @@ out:
 }
 
 /* "sha256:<64 digits>" -> the digits. */
-static int
-read_digest(const char *text, char hex[CIC_SHA256_HEX], struct cic_err *err)
+int
+cic_oci_digest(const char *text, char hex[CIC_SHA256_HEX], struct cic_err *err)
 {
 	if (text == NULL || strncmp(text, "sha256:", 7) != 0 ||
 	    strlen(text) != 71 || strspn(text + 7, "0123456789abcdef") != 64)
@@ -139,18 +138,17 @@ same_platform(const char *want, const char *have)
 }
 
 /* A platform that was asked for must be the image's. */
-static int
-check_platform(const struct search *s, const struct cic_json *config,
+int
+cic_oci_check_platform(const struct cic_json *config, const char *platform,
     struct cic_err *err)
 {
 	char have[128];
 
 	platform_of(config, have);
-	if (s->chosen || *s->want->platform == '\0' ||
-	    same_platform(s->want->platform, have))
+	if (*platform == '\0' || same_platform(platform, have))
 		return 0;
 	return cic_err_set(err, CIC_ENOENT, "the image is for %s, not for %s",
-	    have, s->want->platform);
+	    have, platform);
 }
 
 /* --- layers ------------------------------------------------------------- */
@@ -203,7 +201,7 @@ oci_layer(struct search *s, const struct cic_json *descriptor,
 
 	if (type != NULL && strstr(type, "encrypted") != NULL)
 		return cic_err_set(err, CIC_EINVAL, "a layer is encrypted");
-	if (read_digest(cic_json_get_string(descriptor, "digest"), hex, err) == -1)
+	if (cic_oci_digest(cic_json_get_string(descriptor, "digest"), hex, err) == -1)
 		return -1;
 	blob_name(hex, name);
 	layer = new_layer(s, name, err);
@@ -234,14 +232,14 @@ read_manifest(struct search *s, const struct cic_json *json, struct cic_err *err
 	struct cic_json *config;
 	int r;
 
-	if (layers == NULL || read_digest(cic_json_get_string(descriptor,
+	if (layers == NULL || cic_oci_digest(cic_json_get_string(descriptor,
 	    "digest"), s->oci->id, err) == -1)
 		return -1;
 	blob_name(s->oci->id, name);
 	config = read_json(s, name, s->oci->id, err);
 	if (config == NULL)
 		return -1;
-	r = check_platform(s, config, err);
+	r = s->chosen ? 0 : cic_oci_check_platform(config, s->want->platform, err);
 	if (r == 0)
 		r = set_config(s, config, err);
 	cic_json_free(config);
@@ -274,7 +272,7 @@ list_one(struct cic_buf *list, const struct cic_json *descriptor)
 
 /* Is it one of those we look for?  The reference counts at the top only. */
 static bool
-matches(const struct search *s, const struct cic_json *descriptor,
+matches(const struct cic_oci_want *want, const struct cic_json *descriptor,
     const char *platform, bool top)
 {
 	const struct cic_json *p = cic_json_get(descriptor, "platform");
@@ -282,8 +280,8 @@ matches(const struct search *s, const struct cic_json *descriptor,
 	    "annotations"), REF_NAME);
 	char have[128];
 
-	if (top && *s->want->reference != '\0' &&
-	    (ref == NULL || strcmp(ref, s->want->reference) != 0))
+	if (top && *want->reference != '\0' &&
+	    (ref == NULL || strcmp(ref, want->reference) != 0))
 		return false;
 	platform_of(p, have);
 	/* attestations: no image, whatever is asked for */
@@ -293,12 +291,12 @@ matches(const struct search *s, const struct cic_json *descriptor,
 }
 
 /* The one descriptor of an index that is meant; NULL with err. */
-static const struct cic_json *
-choose(const struct search *s, const struct cic_json *manifests, bool top,
-    struct cic_err *err)
+const struct cic_json *
+cic_oci_choose(const struct cic_oci_want *want,
+    const struct cic_json *manifests, bool top, struct cic_err *err)
 {
-	const char *platform[] = { *s->want->platform != '\0' ? s->want->platform :
-	    "", *s->want->platform != '\0' ? s->want->platform :
+	const char *platform[] = { *want->platform != '\0' ? want->platform :
+	    "", *want->platform != '\0' ? want->platform :
 	    cic_oci_host_platform() };
 	const struct cic_json *v, *found = NULL;
 	unsigned tries, n = 0;
@@ -309,7 +307,7 @@ choose(const struct search *s, const struct cic_json *manifests, bool top,
 	for (tries = 0; tries < 2 && n != 1; tries++) {
 		n = 0;
 		for (v = cic_json_first(manifests); v != NULL; v = cic_json_next(v)) {
-			if (!matches(s, v, platform[tries], top))
+			if (!matches(want, v, platform[tries], top))
 				continue;
 			found = v;
 			n++;
@@ -319,12 +317,12 @@ choose(const struct search *s, const struct cic_json *manifests, bool top,
 		return found;
 	cic_buf_init(&list, 600);
 	for (v = cic_json_first(manifests); v != NULL; v = cic_json_next(v)) {
-		if (matches(s, v, "", false))
+		if (matches(want, v, "", false))
 			list_one(&list, v);
 	}
 	cic_err_set(err, CIC_ENOENT, "%s image%s%s for %s; there %s: %s",
-	    n == 0 ? "no" : "more than one", *s->want->reference != '\0' && top ?
-	    " " : "", top ? s->want->reference : "", platform[1],
+	    n == 0 ? "no" : "more than one", *want->reference != '\0' && top ?
+	    " " : "", top ? want->reference : "", platform[1],
 	    cic_json_first(manifests) == NULL ? "is none" : "are",
 	    list.data);
 	cic_buf_release(&list);
@@ -346,7 +344,7 @@ read_index(struct search *s, const struct cic_json *json, int depth,
 	if (depth == CIC_OCI_NESTED)
 		return cic_err_set(err, CIC_EINVAL, "indexes in indexes, more "
 		    "than %d deep", CIC_OCI_NESTED);
-	descriptor = choose(s, manifests, depth == 0, err);
+	descriptor = cic_oci_choose(s->want, manifests, depth == 0, err);
 	if (descriptor == NULL)
 		return -1;
 	if (cic_json_get(descriptor, "platform") != NULL)
@@ -362,7 +360,7 @@ read_blob(struct search *s, const struct cic_json *descriptor, int depth,
 	struct cic_json *json;
 	int r;
 
-	if (read_digest(cic_json_get_string(descriptor, "digest"), hex, err) == -1)
+	if (cic_oci_digest(cic_json_get_string(descriptor, "digest"), hex, err) == -1)
 		return -1;
 	blob_name(hex, name);
 	json = read_json(s, name, hex, err);
@@ -468,7 +466,7 @@ docker_layer(struct search *s, const struct cic_json *name,
 	if (digest_in_name(layer->name, layer->sha256) ||
 	    is_compressed(&layer->part))
 		return 0;
-	return read_digest(cic_json_string(diff_id), layer->sha256, err);
+	return cic_oci_digest(cic_json_string(diff_id), layer->sha256, err);
 }
 
 static int
@@ -488,7 +486,7 @@ read_docker(struct search *s, const struct cic_json *image, struct cic_err *err)
 	if (config == NULL)
 		return -1;
 	memcpy(s->oci->id, s->digest, sizeof(s->digest));
-	r = check_platform(s, config, err);
+	r = cic_oci_check_platform(config, s->want->platform, err);
 	if (r == 0)
 		r = set_config(s, config, err);
 	id = cic_json_first(cic_json_get(cic_json_get(config, "rootfs"),

@@ -15,6 +15,7 @@
 #ifndef CIC_OCI_H
 #define CIC_OCI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bundle.h"
@@ -70,5 +71,23 @@ void cic_oci_release(struct cic_oci *oci);	/* zeroed is fine */
 
 /* This machine's platform, "linux/amd64". */
 const char *cic_oci_host_platform(void);
+
+/*
+ * The pieces that an image in a registry has as well.
+ */
+
+/* "sha256:<64 digits>" -> the digits; `text` may be NULL.  CIC_EINVAL. */
+int cic_oci_digest(const char *text, char hex[CIC_SHA256_HEX],
+    struct cic_err *err);
+
+/* The one descriptor of an index's "manifests" that is wanted: attestations
+ * are none; `want->reference` counts at the top only.  NULL with CIC_ENOENT and
+ * the list of what there is. */
+const struct cic_json *cic_oci_choose(const struct cic_oci_want *want,
+    const struct cic_json *manifests, bool top, struct cic_err *err);
+
+/* Is a configuration for this platform ("" is any)?  CIC_ENOENT. */
+int cic_oci_check_platform(const struct cic_json *config, const char *platform,
+    struct cic_err *err);
 
 #endif

@@ -37,7 +37,7 @@ build libfcgi-dev           -  -  FastCGI: how the web server talks to us
 build libcjson-dev          -  -  JSON
 build uuid-dev              -  -  build ids
 build liblmdb-dev           -  -  the database of builds
-build libcurl4-openssl-dev  -  -  talks to the docker engine
+build libcurl4-openssl-dev  -  -  talks to the docker engine and to image registries
 build libyaml-dev           -  -  reads cic.yaml
 build libsquashfs-dev       -  -  writes the file system inside a .sif
 build libdeflate-dev        -  -  packs that file system
@@ -71,6 +71,8 @@ check docker.io             -  -  the docker engine, started privately by the te
 check docker-cli           13  -  the docker client, a package of its own since Debian 13
 check docker-buildx        13  -  docker's buildx (Debian 12 has none: t/rig/buildx.sh)
 check iptables              -  -  the docker engine wants it
+check docker-registry       -  -  an image registry, started privately by the tests
+check libio-socket-ssl-perl -  -  an https server that misbehaves, in a test
 check libcap2-bin           -  -  setcap: a program with capabilities, in a test image
 check busybox-static        -  -  a shell that needs nothing else, in a test image
 check time                  -  -  seconds and memory, for make bench
