@@ -26,8 +26,8 @@ LIB = $(BUILD)/libcic.a
 LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 BUILD_OBJ = $(patsubst %,$(BUILD)/worker/%.o,build_main job journal \
-	description failure sweep stage_resolve stage_check stage_context \
-	stage_build stage_convert convert_command)
+	description requirement spack_env failure sweep stage_resolve \
+	stage_check stage_context stage_build stage_convert convert_command)
 WORKER_OBJ = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end sweep \
 	job journal)
 PROGRAMS = $(BUILD)/cic.fcgi $(BUILD)/cic-worker $(BUILD)/cic-build

@@ -15,7 +15,6 @@
 #include "buf.h"
 #include "description.h"
 
-#define LIST_MAX	(256 * 1024)
 #define TEMPLATE_MAX	(1024 * 1024)
 
 static int
@@ -93,7 +92,7 @@ static int
 write_lists(struct job *job, struct cic_digest *inputs, struct cic_err *err)
 {
 	char step[CIC_PATH_MAX];
-	struct cic_buf apt;
+	struct description asked;
 	int fd, rc = -1;
 
 	if (job_path(job, "context/step", step, err) != 0)
@@ -101,13 +100,12 @@ write_lists(struct job *job, struct cic_digest *inputs, struct cic_err *err)
 	fd = open(step, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return cic_err_errno(err, "open %s", step);
-	cic_buf_init(&apt, LIST_MAX);
-	if (description_read(fd, &apt, err) != 0)
+	if (description_read(fd, &asked, err) != 0)
 		job_set_cause(job, CIC_CAUSE_BAD_ENTRY, err);
 	else
-		rc = write_input(job, inputs, "context/.cic/apt.list", &apt,
-		    err);
-	cic_buf_release(&apt);
+		rc = write_input(job, inputs, "context/.cic/apt.list",
+		    &asked.apt, err);
+	description_release(&asked);
 	close(fd);
 	return rc;
 }
