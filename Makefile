@@ -25,12 +25,10 @@ LIBS = -lfcgi -lcurl -lcjson -luuid -llmdb -lyaml -lcrypto -lsquashfs -larchive 
 LIB = $(BUILD)/libcic.a
 LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
-BUILD_OBJ = $(patsubst %,$(BUILD)/worker/%.o,build_main job journal \
-	content_key description failure login platform site_packages spack_env \
-	sweep template stage_resolve stage_check stage_context stage_build \
-	stage_pull stage_push stage_convert convert_command)
-WORKER_OBJ = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end sweep \
-	job journal)
+# worker/ holds two programs; what both need stands in the second list, too
+WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end)
+BUILD_OBJ = $(filter-out $(WORKER_ALONE),$(patsubst %.c,$(BUILD)/%.o,$(wildcard worker/*.c)))
+WORKER_OBJ = $(WORKER_ALONE) $(patsubst %,$(BUILD)/worker/%.o,sweep job journal)
 PROGRAMS = $(BUILD)/cic.fcgi $(BUILD)/cic-worker $(BUILD)/cic-build
 UNIT = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/test_*.c))
 FUZZ = $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/fuzz_*.c))

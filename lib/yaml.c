@@ -1,4 +1,4 @@
-/* YAML by libyaml, the only file that names it; see yaml.h. */
+/* Reading YAML by libyaml; see yaml.h. */
 #include "yaml.h"
 
 #include <stdlib.h>
@@ -8,13 +8,14 @@
 
 #define MAX_DEPTH	64
 #define MAX_NODES	100000
-#define MAX_KEYS	4096	/* of one mapping; bounds the duplicate check */
+#define MAX_BYTES	(16 * 1024 * 1024)	/* an alias copies its text */
 #define MAX_ANCHORS	1000	/* libyaml compares each with all before it */
 
 struct copy {
 	yaml_document_t	*doc;
 	struct cic_err	*err;
 	int		 depth, nodes;
+	size_t		 bytes;		/* of all texts and keys */
 };
 
 static struct cic_yaml *copy_node(struct copy *c, const yaml_node_t *node);
@@ -26,18 +27,36 @@ fail(struct copy *c, const yaml_node_t *node, const char *what)
 	    node->start_mark.line + 1, node->start_mark.column + 1, what);
 }
 
-/* Scalars hold text: a NUL inside would hide what follows it. */
-static bool
-copy_scalar(struct copy *c, const yaml_node_t *node, struct cic_yaml *to)
+/* The text of a value or key, to be freed; a NUL inside would hide what follows
+ * it. */
+static char *
+copy_text(struct copy *c, const yaml_node_t *node, const char *nul)
 {
 	const char *value = (const char *)node->data.scalar.value;
 
 	if (strlen(value) != node->data.scalar.length) {
-		fail(c, node, "NUL character in a value");
-		return false;
+		fail(c, node, nul);
+		return NULL;
 	}
-	to->plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-	to->text = strdup(value);
+	c->bytes += node->data.scalar.length;
+	if (c->bytes > MAX_BYTES) {
+		fail(c, node, "more than 16 MiB of text (aliases counted)");
+		return NULL;
+	}
+	return strdup(value);
+}
+
+static bool
+is_plain(const yaml_node_t *node)
+{
+	return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+static bool
+copy_scalar(struct copy *c, const yaml_node_t *node, struct cic_yaml *to)
+{
+	to->plain = is_plain(node);
+	to->text = copy_text(c, node, "NUL character in a value");
 	return to->text != NULL;
 }
 
@@ -57,6 +76,28 @@ copy_sequence(struct copy *c, const yaml_node_t *node, struct cic_yaml *to)
 	return true;
 }
 
+/* The key that `to`, a mapping's next child, will have; to be freed. */
+static char *
+copy_key(struct copy *c, const yaml_node_t *key, const struct cic_yaml *mapping)
+{
+	char *name;
+
+	if (key->type != YAML_SCALAR_NODE ||
+	    (key->data.scalar.length == 0 && is_plain(key))) {
+		fail(c, key, "a key must be a plain word");
+		return NULL;
+	}
+	name = copy_text(c, key, "NUL character in a key");
+	if (name != NULL && cic_yaml_get(mapping, name) != NULL) {
+		cic_err_set(c->err, CIC_EINVAL,
+		    "line %zu column %zu: key \"%.64s\" stands twice",
+		    key->start_mark.line + 1, key->start_mark.column + 1, name);
+		free(name);
+		return NULL;
+	}
+	return name;
+}
+
 static bool
 copy_mapping(struct copy *c, const yaml_node_t *node, struct cic_yaml *to)
 {
@@ -64,7 +105,7 @@ copy_mapping(struct copy *c, const yaml_node_t *node, struct cic_yaml *to)
 	yaml_node_pair_t *pair;
 
 	if (node->data.mapping.pairs.top - node->data.mapping.pairs.start >
-	    MAX_KEYS) {
+	    CIC_YAML_MAX_KEYS) {
 		fail(c, node, "mapping with more than 4096 keys");
 		return false;
 	}
@@ -72,31 +113,19 @@ copy_mapping(struct copy *c, const yaml_node_t *node, struct cic_yaml *to)
 	    pair < node->data.mapping.pairs.top; pair++) {
 		const yaml_node_t *key =
 		    yaml_document_get_node(c->doc, pair->key);
-		const char *name;
+		char *name = copy_key(c, key, to);
 
-		if (key->type != YAML_SCALAR_NODE) {
-			fail(c, key, "a key must be a plain word");
+		if (name == NULL)
 			return false;
-		}
-		name = (const char *)key->data.scalar.value;
-		if (strlen(name) != key->data.scalar.length) {
-			fail(c, key, "NUL character in a key");
-			return false;
-		}
-		if (cic_yaml_get(to, name) != NULL) {
-			cic_err_set(c->err, CIC_EINVAL,
-			    "line %zu column %zu: key \"%.64s\" stands twice",
-			    key->start_mark.line + 1,
-			    key->start_mark.column + 1, name);
-			return false;
-		}
 		*tail = copy_node(c, yaml_document_get_node(c->doc, pair->value));
-		if (*tail == NULL)
+		if (*tail == NULL) {
+			free(name);
 			return false;
-		(*tail)->key = strdup(name);
+		}
+		(*tail)->key = name;
+		(*tail)->key_plain = is_plain(key);
 		(*tail)->key_line = (unsigned)key->start_mark.line + 1;
-		if ((*tail)->key == NULL)
-			return false;
+		(*tail)->key_column = (unsigned)key->start_mark.column + 1;
 		tail = &(*tail)->next;
 	}
 	return true;
@@ -196,33 +225,67 @@ level_of(const yaml_event_t *event)
 	}
 }
 
-static bool
-has_anchor(const yaml_event_t *event)
+static void
+name_of(const yaml_event_t *event, const yaml_char_t **anchor,
+    const yaml_char_t **tag)
 {
+	*anchor = *tag = NULL;
 	switch (event->type) {
 	case YAML_SCALAR_EVENT:
-		return event->data.scalar.anchor != NULL;
+		*anchor = event->data.scalar.anchor;
+		*tag = event->data.scalar.tag;
+		break;
 	case YAML_SEQUENCE_START_EVENT:
-		return event->data.sequence_start.anchor != NULL;
+		*anchor = event->data.sequence_start.anchor;
+		*tag = event->data.sequence_start.tag;
+		break;
 	case YAML_MAPPING_START_EVENT:
-		return event->data.mapping_start.anchor != NULL;
+		*anchor = event->data.mapping_start.anchor;
+		*tag = event->data.mapping_start.tag;
+		break;
 	default:
-		return false;
+		break;
 	}
+}
+
+struct seen {
+	int	level, anchors;
+};
+
+/* What is against this event, or NULL. */
+static const char *
+look_at(const yaml_event_t *event, struct seen *seen)
+{
+	const yaml_char_t *anchor, *tag;
+
+	name_of(event, &anchor, &tag);
+	seen->level += level_of(event);
+	seen->anchors += anchor != NULL;
+	if (seen->level > MAX_DEPTH)
+		return "nested more than 64 levels deep";
+	if (seen->anchors > MAX_ANCHORS)
+		return "more than 1000 anchors";
+	if (tag != NULL)
+		return "a tag (!…) is not understood; leave it out, and put "
+		    "text that looks like a number in quotes";
+	return NULL;
 }
 
 /*
  * Look at the events alone first: a document is only composed when it is
- * small in every way that libyaml's time grows with the square of.  (200,000
- * opening brackets took it a minute.)
+ * small in every way that libyaml's time grows with the square of (200,000
+ * opening brackets took it a minute), and has no tags, which a document of
+ * libyaml's no longer tells from their absence.
  */
 static int
-check_size(const char *text, size_t len, struct cic_err *err)
+check_events(const char *text, size_t len, struct cic_err *err)
 {
-	int level = 0, anchors = 0, rc = 0;
+	struct seen seen = { 0, 0 };
 	yaml_parser_t parser;
 	yaml_event_t event;
 	bool end = false;
+	const char *bad;
+	int rc = 0;
 
 	if (!yaml_parser_initialize(&parser))
 		return cic_err_set(err, CIC_EIO, "parse YAML: out of memory");
@@ -233,16 +296,13 @@ check_size(const char *text, size_t len, struct cic_err *err)
 			rc = -1;
 			break;
 		}
-		level += level_of(&event);
-		anchors += has_anchor(&event);
 		end = event.type == YAML_STREAM_END_EVENT;
-		if (level > MAX_DEPTH || anchors > MAX_ANCHORS)
+		bad = look_at(&event, &seen);
+		if (bad != NULL)
 			rc = cic_err_set(err, CIC_EINVAL,
 			    "line %zu column %zu: %s",
 			    event.start_mark.line + 1,
-			    event.start_mark.column + 1, level > MAX_DEPTH ?
-			    "nested more than 64 levels deep" :
-			    "more than 1000 anchors");
+			    event.start_mark.column + 1, bad);
 		yaml_event_delete(&event);
 	}
 	yaml_parser_delete(&parser);
@@ -256,7 +316,7 @@ cic_yaml_parse(const char *text, size_t len, struct cic_err *err)
 	yaml_document_t doc, more;
 	yaml_parser_t parser;
 
-	if (check_size(text, len, err) != 0)
+	if (check_events(text, len, err) != 0)
 		return NULL;
 	if (!yaml_parser_initialize(&parser)) {
 		cic_err_set(err, CIC_EIO, "parse YAML: out of memory");
@@ -289,39 +349,4 @@ cic_yaml_parse(const char *text, size_t len, struct cic_err *err)
 out:
 	yaml_parser_delete(&parser);
 	return root;
-}
-
-void
-cic_yaml_free(struct cic_yaml *root)
-{
-	struct cic_yaml *next;
-
-	for (; root != NULL; root = next) {
-		next = root->next;
-		cic_yaml_free(root->first);
-		free(root->text);
-		free(root->key);
-		free(root);
-	}
-}
-
-const struct cic_yaml *
-cic_yaml_get(const struct cic_yaml *node, const char *key)
-{
-	const struct cic_yaml *child;
-
-	if (node == NULL || node->type != CIC_YAML_MAPPING)
-		return NULL;
-	for (child = node->first; child != NULL; child = child->next)
-		if (child->key != NULL && strcmp(child->key, key) == 0)
-			return child;
-	return NULL;
-}
-
-bool
-cic_yaml_is_null(const struct cic_yaml *node)
-{
-	return node->type == CIC_YAML_SCALAR && node->plain &&
-	    (node->text[0] == '\0' || strcmp(node->text, "~") == 0 ||
-	    strcmp(node->text, "null") == 0);
 }

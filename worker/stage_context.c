@@ -267,14 +267,14 @@ set_apart(struct job *job, struct cic_err *err)
 }
 
 static void
-set_wanted(struct job *job, const struct description *d)
+set_wanted(struct job *job, const struct description *d, int step_fd)
 {
 	job->step[JOB_APT].wanted = d->apt.len > 0;
 	/* as ever, a spack.yaml of the registry's own is installed, too */
 	job->step[JOB_SPACK].wanted = d->spack != NULL ||
 	    has_name(job, "context/step/spack.yaml");
 	job->step[JOB_SPACK].private_cache = d->spack == NULL ||
-	    !spack_env_is_shared(d->spack);
+	    !spack_env_is_shared(d->spack, step_fd);
 	job->step[JOB_POST_INST].wanted =
 	    has_name(job, "context/step/post_inst.sh");
 	job->step[JOB_PIP].wanted = d->pip.len > 0 || d->requirements;
@@ -308,14 +308,15 @@ write_part(struct job *job, enum job_part part, const struct description *d,
 }
 
 static int
-write_parts(struct job *job, const struct description *d, struct cic_err *err)
+write_parts(struct job *job, const struct description *d, int step_fd,
+    struct cic_err *err)
 {
 	int part;
 
 	if (make_folder(job, "context/.cic/late", err) != 0 ||
 	    make_folder(job, "context/.cic/env", err) != 0)
 		return -1;
-	set_wanted(job, d);
+	set_wanted(job, d, step_fd);
 	for (part = 0; part < JOB_PART__MAX; part++)
 		if (write_part(job, part, d, err) != 0)
 			return -1;
@@ -339,7 +340,7 @@ write_description(struct job *job, struct cic_err *err)
 	if (rc != 0)
 		job_set_cause(job, CIC_CAUSE_BAD_ENTRY, err);
 	else
-		rc = write_parts(job, &d, err);
+		rc = write_parts(job, &d, fd, err);
 	description_release(&d);
 	close(fd);
 	return rc;

@@ -1,9 +1,10 @@
 /* yaml.h: any bytes are refused with a sentence, or give a tree that can be
- * walked. */
+ * walked, and that is the same when it was written and read again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "yaml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,6 +31,55 @@ walk(const struct cic_yaml *node)
 	return n;
 }
 
+/* A word may only have got quotes when it was no word YAML knows; one like the
+ * line between documents is none. */
+static void
+same_text(const char *a, bool a_plain, const char *b, bool b_plain)
+{
+	if (a_plain && a[0] == '\0')
+		a = "~";
+	if (strcmp(a, b) != 0 || (b_plain && !a_plain))
+		abort();
+	if (a_plain && !b_plain && strncmp(a, "---", 3) != 0 &&
+	    strncmp(a, "...", 3) != 0 && a[strspn(a, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._~=<")] == '\0')
+		abort();
+}
+
+static void
+same(const struct cic_yaml *a, const struct cic_yaml *b)
+{
+	if (a->type != b->type || (a->key == NULL) != (b->key == NULL))
+		abort();
+	if (a->key != NULL)
+		same_text(a->key, a->key_plain, b->key, b->key_plain);
+	if (a->type == CIC_YAML_SCALAR)
+		same_text(a->text, a->plain, b->text, b->plain);
+	for (a = a->first, b = b->first; a != NULL && b != NULL;
+	    a = a->next, b = b->next)
+		same(a, b);
+	if (a != b)
+		abort();
+}
+
+static void
+write_and_read(const struct cic_yaml *root)
+{
+	struct cic_err err = { .code = CIC_OK };
+	struct cic_yaml *again;
+	struct cic_buf text;
+
+	cic_buf_init(&text, 256 << 20);
+	if (cic_yaml_print(root, &text, &err) != 0)
+		abort();
+	again = cic_yaml_parse(text.data, text.len, &err);
+	if (again == NULL)
+		abort();
+	same(root, again);
+	cic_yaml_free(again);
+	cic_buf_release(&text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -37,9 +87,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cic_yaml *root;
 
 	root = cic_yaml_parse((const char *)data, size, &err);
-	if (root != NULL)
+	if (root != NULL) {
 		walk(root);
-	else if (err.code != CIC_EINVAL || err.msg[0] == '\0')
+		write_and_read(root);
+		if (cic_yaml_merge(root, &err) == 0)
+			walk(root);
+	} else if (err.code != CIC_EINVAL || err.msg[0] == '\0')
 		abort();
 	cic_yaml_free(root);
 	return 0;

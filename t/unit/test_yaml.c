@@ -91,7 +91,7 @@ odd_but_fine(void **state)
 {
 	static const char *const t[] = { "- a\n- b\n", "word", "\"null\"",
 	    "{}", "[]", "{a, b: , c: [}]}", "a: &x [1]\nb: *x\n", "<<: 1\n",
-	    "!!str a: !mine b\n", "? a\n: b\n", "a: 'it''s'\n",
+	    "? a\n: b\n", "a: 'it''s'\n",
 	    "%YAML 1.1\n---\na: 1\n", "a: 1\r\nb: 2\r\n",
 	    "a: \"\\u00e4\"\n", "\xc3\xa4: \xe2\x82\xac\n" };
 
@@ -122,6 +122,7 @@ refused(void **state)
 	refuses("a: 1\n--- [\n", "line ");
 	refuses("[a, b]: 1\n", "line 1 column 1: a key must be");
 	refuses("{{a: 1}: 1}\n", "a key must be");
+	refuses("? \n: 1\n", "a key must be");
 	refuses("service:\n\tdata: /x\n", "line 2 column 1");
 	refuses("a: [1, 2\n", "line 2");
 	refuses("a: *gone\n", "line 1 column 4");
@@ -133,6 +134,10 @@ refused(void **state)
 	refuses("&a [*a]\n", "nested more than 64");
 	refuses("&a {x: *a, y: *a}\n", "nested more than 64");
 	refuses("%YAML 9.9\n---\na\n", "line ");
+	refuses("a: 1\nb: !!str 3\n", "line 2 column 4: a tag");
+	refuses("- !mine x\n", "a tag");
+	refuses("a: !!python/object:os.system [x]\n", "line 1 column 4: a tag");
+	refuses("! x\n", "a tag");
 }
 
 static double
@@ -188,6 +193,16 @@ bombs(void **state)
 	cic_buf_puts(&b, "more: v\n");
 	seconds_of(&b, false);
 	assert_non_null(strstr(err.msg, "4096"));
+	cic_buf_reset(&b);
+	/* one long text, again and again */
+	cic_buf_puts(&b, "- &a ");
+	for (i = 0; i < 300000; i++)
+		cic_buf_putc(&b, 'x');
+	cic_buf_putc(&b, '\n');
+	for (i = 0; i < 90000; i++)
+		cic_buf_puts(&b, "- *a\n");
+	assert_true(seconds_of(&b, false) < 10);
+	assert_non_null(strstr(err.msg, "16 MiB"));
 	cic_buf_reset(&b);
 	for (i = 0; i < 99999; i++)
 		cic_buf_puts(&b, "- a\n");
