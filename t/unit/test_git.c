@@ -38,7 +38,7 @@ setup(void **state)
 	snprintf(url, sizeof(url), "%s/repo", folder);
 	snprintf(mirrors, sizeof(mirrors), "%s/mirrors", folder);
 	git = (struct cic_git){ .mirrors = mirrors, .timeout = 60,
-	    .log_fd = open(in_folder("log"), O_WRONLY | O_CREAT | O_APPEND |
+	    .log_fd = open(in_folder("log"), O_RDWR | O_CREAT | O_APPEND |
 	    O_CLOEXEC, 0600) };
 	snprintf(command, sizeof(command), "printf '[user]\\nname = n\\n"
 	    "email = e@x\\n' > %s/.gitconfig; git init -q -b main %s",
