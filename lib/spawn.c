@@ -129,7 +129,8 @@ become(const struct cic_spawn *spawn, int stdout_fd, int report, pid_t parent)
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	make_environment(spawn->env, env);
-	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+	if (null >= 0 && dup2(spawn->stdin_fd != 0 ? spawn->stdin_fd : null,
+	    STDIN_FILENO) >= 0 &&
 	    dup2(stdout_fd, STDOUT_FILENO) >= 0 &&
 	    dup2(spawn->log_fd, STDERR_FILENO) >= 0 &&
 	    (spawn->cwd == NULL || chdir(spawn->cwd) == 0))

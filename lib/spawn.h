@@ -1,7 +1,7 @@
 /*
  * Run a program to its end: an argument vector, never a shell.
  *
- * The child gets its own process group, /dev/null as standard input, the
+ * The child gets its own process group, /dev/null or `stdin_fd` as standard input, the
  * descriptors 0 to 2 and no other, no blocked signals, and an environment made of
  * a fixed list of variables (below) plus what the caller adds; nothing else of
  * ours.  It is killed when its parent dies.
@@ -43,6 +43,7 @@ struct cic_spawn {
 	struct cic_buf		*output;	/* collect standard output here
 						 * instead, or NULL */
 	int			 stdout_fd;	/* … or here, when not 0 */
+	int			 stdin_fd;	/* its standard input, when not 0 */
 	unsigned		 timeout;	/* seconds, 0 is none */
 	unsigned		 stall;		/* seconds without growth of the
 						 * file log_fd, 0 is none; not

@@ -79,7 +79,7 @@ stray=$(git -C "$w" reflog --format=%H | sed -n 2p)
 git -C "$w" config uploadpack.allowAnySHA1InWant true
 id=$(submit odd step ",\"version\":\"$stray\"")
 is "$(state_at_end "$id")" FAILED "a commit that is on no branch is not built, though the server would give it"
-like "$(status_of "$id" | field message)" "*no branch or tag*is at commit $stray*" "and the message says so"
+like "$(status_of "$id" | field message)" "*no branch or tag has or contains commit $stray*" "and the message says so"
 
 # damage
 mirror=$(grep -l "$w" "$T"/data/mirrors/*.git/config "$T"/data/mirrors/*.git/FETCH_HEAD 2> /dev/null | head -n 1)

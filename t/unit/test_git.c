@@ -38,7 +38,7 @@ setup(void **state)
 	snprintf(url, sizeof(url), "%s/repo", folder);
 	snprintf(mirrors, sizeof(mirrors), "%s/mirrors", folder);
 	git = (struct cic_git){ .mirrors = mirrors, .timeout = 60,
-	    .log_fd = open(in_folder("log"), O_WRONLY | O_CREAT | O_APPEND |
+	    .log_fd = open(in_folder("log"), O_RDWR | O_CREAT | O_APPEND |
 	    O_CLOEXEC, 0600) };
 	snprintf(command, sizeof(command), "printf '[user]\\nname = n\\n"
 	    "email = e@x\\n' > %s/.gitconfig; git init -q -b main %s",
@@ -129,8 +129,80 @@ versions(void **state)
 	assert_int_equal(resolve("HEAD", &at, &cause), -1);
 	assert_int_equal(cause, CIC_CAUSE_NO_SUCH_VERSION);
 	assert_int_equal(resolve("v2^{}", &at, &cause), -1);
-	tag.commit[12] = '\0';
-	assert_int_equal(resolve(tag.commit, &at, &cause), -1);
+}
+
+/* Commits by their ids: the history is fetched, and only what a branch or tag
+ * contains counts. */
+static void
+commits(void **state)
+{
+	struct cic_git_commit at, again;
+	enum cic_cause cause;
+	char *ids, first[41], stray[41], command[CIC_PATH_MAX + 100];
+
+	(void)state;
+	in_repository("git rev-parse v1 > ../ids; git checkout -q --detach dev\n"
+	    "echo 9 > w/s/f; git commit -qam stray; git rev-parse HEAD >> ../ids\n"
+	    "git checkout -q main; echo 4 > w/s/f; git commit -qam four\n"
+	    "git tag -d v1; git config uploadpack.allowAnySHA1InWant true");
+	ids = get_file(in_folder("ids"));
+	snprintf(first, sizeof(first), "%.40s", ids);
+	snprintf(stray, sizeof(stray), "%.40s", ids + 41);
+	free(ids);
+	content_is(first, "1\n");
+	first[7] = '\0';
+	content_is(first, "1\n");
+	resolves(first, &at);
+	assert_int_equal(at.kind, CIC_GIT_HISTORY);
+	assert_int_equal(strlen(at.commit), 40);
+	first[6] = '\0';
+	assert_int_equal(resolve(first, &again, &cause), -1);
+	has(err.msg, "no branch or tag");
+	assert_int_equal(resolve(stray, &again, &cause), -1);
+	assert_int_equal(cause, CIC_CAUSE_NO_SUCH_VERSION);
+	has(err.msg, "has or contains commit");
+	has(err.msg, "there are both, dev, main, both, v2");
+	/* a mirror that lost everything, or its use */
+	snprintf(command, sizeof(command), "rm -rf %s/objects/pack/*",
+	    at.mirror);
+	sh(command);
+	content_is(at.commit, "1\n");
+	/* a branch that holds it, and one that does no more */
+	in_repository("git branch extra $(tail -n 1 ../ids)~0; git branch top extra\n"
+	    "git checkout -q extra; git commit -q --allow-empty -m more\n"
+	    "git branch -qD top; git checkout -q main");
+	content_is(stray, "9\n");
+	in_repository("git branch -qD extra");
+	assert_int_equal(resolve(stray, &again, &cause), -1);
+	assert_int_equal(cause, CIC_CAUSE_NO_SUCH_VERSION);
+	/* a tree has an id as well */
+	in_repository("git rev-parse main^{tree} > ../ids");
+	ids = get_file(in_folder("ids"));
+	ids[40] = '\0';
+	assert_int_equal(resolve(ids, &again, &cause), -1);
+	free(ids);
+}
+
+/* Seven digits are found twice after some 16,000 commits; made by counting. */
+static void
+ambiguous(void **state)
+{
+	struct cic_git_commit at;
+	enum cic_cause cause;
+	char *twice;
+
+	(void)state;
+	in_repository("{ for n in $(seq 30000); do printf 'commit refs/heads/many\\n"
+	    "committer c <c@c> %d +0000\\ndata 0\\n' $n; done; } | git fast-import "
+	    "--quiet --force\n"
+	    "git rev-list many | cut -c1-7 | sort | uniq -d | head -n 1 > ../twice");
+	twice = get_file(in_folder("twice"));
+	assert_int_equal(strlen(twice), 8);
+	twice[7] = '\0';
+	assert_int_equal(resolve(twice, &at, &cause), -1);
+	assert_int_equal(cause, CIC_CAUSE_NO_SUCH_VERSION);
+	has(err.msg, "is ambiguous: commits ");
+	free(twice);
 }
 
 static void
@@ -207,6 +279,41 @@ broken_mirrors(void **state)
 		content_is("dev", "2\n");
 		content_is("latest", "1\n");
 	}
+}
+
+/* Damage that nobody looks for is healed by whoever comes upon it: even a file
+ * whose bytes are not those of its name. */
+static void
+damage_met_later(void **state)
+{
+	struct cic_git_commit at;
+	char tree[CIC_COMMIT_MAX], command[CIC_PATH_MAX + 400], *text;
+
+	(void)state;
+	resolves("dev", &at);
+	assert_int_equal(cic_git_tree(&git, &at, "w/s", tree, &err), 0);
+	/* the file's object once more, with other bytes: loose ones come second,
+	 * so the pack has to go */
+	snprintf(command, sizeof(command), "cd %s; mkdir ../x; mv objects/pack/* "
+	    "../x; for p in ../x/*.pack; do git --git-dir . unpack-objects -q < $p;"
+	    " done; o=$(git --git-dir . rev-parse %s:f); f=objects/$(echo $o | "
+	    "sed 's|^..|&/|'); chmod u+w $f; echo broken > $f", at.mirror, tree);
+	sh(command);
+	if (cic_git_unpack(&git, &at, tree, in_folder("o"), in_folder("i"),
+	    &err) != 0)
+		fail_msg("%s", err.msg);
+	text = get_file(in_folder("o/f"));
+	assert_string_equal(text, "2\n");
+	free(text);
+	snprintf(command, sizeof(command), "rm -rf %s/objects/pack", at.mirror);
+	sh(command);
+	if (cic_git_tree(&git, &at, "w/s", tree, &err) != 0)
+		fail_msg("%s", err.msg);
+	/* damage, and nowhere to get it from */
+	sh(command);
+	in_repository("mv ../repo ../away");
+	assert_int_equal(cic_git_tree(&git, &at, "w/s", tree, &err), -1);
+	has(err.msg, "is damaged and could not be made again: ");
 }
 
 /* A killed fetch leaves it; the mirror need not be made again for that. */
@@ -306,14 +413,148 @@ hostile_content(void **state)
 	assert_int_equal(err.code, CIC_EEXIST);
 }
 
+/* --- plain folders -------------------------------------------------------- */
+
+static void
+make_folder(const char *commands)
+{
+	char line[8192];
+
+	snprintf(line, sizeof(line), "set -e; mkdir -p %s/plain; cd %s/plain\n%s",
+	    folder, folder, commands);
+	sh(line);
+	snprintf(url, sizeof(url), "%s/plain", folder);
+}
+
+static void
+unpacks(const char *to, struct cic_git_commit *at)
+{
+	char tree[CIC_COMMIT_MAX];
+
+	resolves("latest", at);
+	assert_int_equal(at->kind, CIC_GIT_FOLDER);
+	if (cic_git_tree(&git, at, "", tree, &err) != 0 ||
+	    cic_git_unpack(&git, at, tree, in_folder(to), in_folder("i"),
+	    &err) != 0)
+		fail_msg("%s", err.msg);
+}
+
+static void
+plain_folder(void **state)
+{
+	struct cic_git_commit at, again;
+	enum cic_cause cause;
+
+	(void)state;
+	make_folder("mkdir a empty; echo 1 > a/f; printf 'x\\r\\n' > crlf; ln -s "
+	    "/etc/shadow link; printf '#!/bin/sh\\n' > x; chmod 755 x\n"
+	    "printf '* text=auto eol=crlf filter=evil\\n' > .gitattributes\n"
+	    "echo '*' > .gitignore; echo q > 'a \"b\\\\\n'; : > nothing");
+	unpacks("o", &at);
+	in_repository("cd ../plain; rmdir empty; diff -r --no-dereference . ../o; "
+	    "test -x ../o/x; test ! -x ../o/a/f");
+	resolves("latest", &again);
+	assert_string_equal(at.commit, again.commit);
+	assert_int_equal(resolve("v1", &again, &cause), -1);
+	assert_int_equal(cause, CIC_CAUSE_NO_SUCH_VERSION);
+	has(err.msg, "is a plain folder; there is latest");
+	make_folder("echo 2 > a/f");	/* as long as it was */
+	unpacks("o2", &again);
+	assert_string_not_equal(at.commit, again.commit);
+	in_repository("cd ../plain; diff -r --no-dereference . ../o2");
+	make_folder("rm crlf; echo 1 > a/f; printf 'x\\r\\n' > crlf");
+	resolves("latest", &again);
+	assert_string_equal(at.commit, again.commit);
+}
+
+/* Nothing is read again when nothing has changed; a change is noticed. */
+static void
+unchanged_folder(void **state)
+{
+	struct cic_git_commit at, again;
+	char path[CIC_PATH_MAX], *note;
+	int tries = 100;
+
+	(void)state;
+	make_folder("mkdir a; echo 1 > a/f");
+	/* noted once the last change is some seconds old */
+	do {
+		usleep(100 * 1000);
+		resolves("latest", &at);
+		if (cic_path_format(path, &err, "%s/cic-folder", at.mirror) != 0)
+			fail_msg("%s", err.msg);
+	} while (access(path, F_OK) != 0 && tries-- > 0);
+	note = get_file(path);
+	has(note, at.commit);
+	free(note);
+	setenv("PATH", "/nonexistent", 1);
+	if (cic_git_resolve(&git, url, "latest", &again,
+	    &(enum cic_cause){ 0 }, &err) != 0)
+		fail_msg("git was asked: %s", err.msg);
+	setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
+	assert_string_equal(at.commit, again.commit);
+	make_folder("touch -d @1 ref; cp -p a/f b; echo 2 > a/f; touch -r b a/f; rm b ref");
+	resolves("latest", &again);
+	assert_string_not_equal(at.commit, again.commit);
+}
+
+static void
+hostile_folder(void **state)
+{
+	struct cic_git_commit at;
+	enum cic_cause cause;
+
+	(void)state;
+	make_folder("mkfifo fifo; mkdir sub; cd sub; git init -q .; echo 1 > f\n"
+	    "printf '[core]\\nfsmonitor = \"touch ../../ran\"\\n' >> .git/config\n"
+	    "git -c core.fsmonitor= add f; cd ..\n"
+	    "mkdir s2; echo 'gitdir: /nowhere' > s2/.git; echo 2 > s2/f\n"
+	    "ln -s . loop; ln -s /dev/zero zero; echo t > \"$(printf 'n\\nl\\001')\"\n"
+	    "mkdir hooks; printf '#!/bin/sh\\ntouch ../ran\\n' > hooks/pre-commit; "
+	    "chmod +x hooks/*; echo '* filter=evil' > .gitattributes");
+	sh("printf '[filter \"evil\"]\nclean = touch /tmp/never-here\nsmudge = cat\n"
+	    "required = true\n' >> $HOME/.gitconfig");
+	unpacks("o", &at);
+	in_repository("cd ../o; test -f sub/f; test ! -e sub/.git; test -f s2/f; "
+	    "test ! -e fifo; test \"$(readlink loop)\" = .; test -L zero; "
+	    "test ! -e ../ran; test -f \"$(printf 'n\\nl\\001')\"");
+	/* damage heals here too, but not into something else */
+	sh("rm -rf $HOME/mirrors/*-folder.git/objects/pack");
+	unpacks("o2", &at);
+	sh("rm -rf $HOME/mirrors/*-folder.git/objects/pack");
+	make_folder("echo new > new");
+	{
+		char tree[CIC_COMMIT_MAX];
+
+		assert_int_equal(cic_git_tree(&git, &at, "", tree, &err), -1);
+		has(err.msg, "the folder has changed since");
+	}
+	make_folder("d=$(printf 'd/%.0s' $(seq 70)); mkdir -p $d; touch $d/f");
+	assert_int_equal(resolve("latest", &at, &cause), -1);
+	has(err.msg, "more than 64 folders deep");
+}
+
+/* The worker may be root, the repository somebody else's. */
+static void
+foreign_repository(void **state)
+{
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	in_repository("chown -R nobody .");
+	content_is("v2", "2\n");
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(versions), T(unreachable), T(trees), T(broken_mirrors), T(stale_lock),
+		T(versions), T(commits), T(ambiguous), T(unreachable), T(trees), T(broken_mirrors), T(damage_met_later),
+		T(stale_lock),
 		T(commits_that_are_not_there), T(two_at_once),
-		T(hostile_content),
+		T(hostile_content), T(plain_folder), T(unchanged_folder),
+		T(hostile_folder), T(foreign_repository),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,143 @@
+/* What a commit in a mirror holds; see git.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "git_mirror.h"
+#include "git_run.h"
+#include "path.h"
+
+/* The names in a folder of a commit, for a message. */
+static void
+list_folder(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *folder, struct cic_buf *names)
+{
+	char spec[CIC_GIT_SPEC], *line, *save = NULL;
+	struct cic_argv argv;
+	struct cic_buf lines;
+	int count = 0;
+
+	snprintf(spec, sizeof(spec), "refs/cic/%s:%s", at->commit, folder);
+	cic_buf_init(&lines, CIC_GIT_OUTPUT);
+	cic_git_argv(&argv, at->mirror, "ls-tree", "-d", "--name-only", spec,
+	    NULL);
+	if (cic_git_ask(git, &argv, &lines) == 0)
+		for (line = strtok_r(lines.data, "\n", &save); line != NULL;
+		    line = strtok_r(NULL, "\n", &save))
+			cic_git_list(names, line, count++);
+	cic_buf_release(&lines);
+}
+
+/* "a/b" is not there: say what stands beside the part that is missing. */
+static int
+no_such_folder(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *path, struct cic_err *err)
+{
+	const char *slash = strchr(path, '/');
+	char first[CIC_NAME_MAX] = "";
+	struct cic_buf names;
+
+	cic_buf_init(&names, 4096);
+	if (slash != NULL) {
+		snprintf(first, sizeof(first), "%.*s", (int)(slash - path),
+		    path);
+		list_folder(git, at, first, &names);
+	}
+	if (names.len > 0)
+		cic_err_set(err, CIC_ENOENT, "workflow %s has no step %s at "
+		    "commit %.12s; it has %s", first, slash + 1, at->commit,
+		    names.data);
+	else {
+		list_folder(git, at, "", &names);
+		cic_err_set(err, CIC_ENOENT, "the registry has no workflow %s "
+		    "at commit %.12s; it has %s", first[0] != '\0' ? first :
+		    path, at->commit, names.len > 0 ? names.data : "none");
+	}
+	cic_buf_release(&names);
+	return -1;
+}
+
+/* Returns 0; 1: there is none, or it cannot be read; -1. */
+static int
+find_tree(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *path, char tree[CIC_COMMIT_MAX], struct cic_err *err)
+{
+	char spec[CIC_GIT_SPEC], id[CIC_COMMIT_MAX];
+	int rc;
+
+	if (path[0] == '\0')
+		snprintf(spec, sizeof(spec), "refs/cic/%s^{tree}", at->commit);
+	else {
+		snprintf(spec, sizeof(spec), "refs/cic/%s:%s", at->commit,
+		    path);
+		rc = cic_git_id(git, at->mirror, spec, id, err);
+		if (rc != 0)
+			return rc;
+		/* a file, a link or a submodule has an id too */
+		snprintf(spec, sizeof(spec), "%s^{tree}", id);
+	}
+	return cic_git_id(git, at->mirror, spec, tree, err);
+}
+
+int
+cic_git_tree(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *path, char tree[CIC_COMMIT_MAX], struct cic_err *err)
+{
+	int rc = find_tree(git, at, path, tree, err);
+
+	if (rc > 0 && !cic_mirror_has(git, at)) {
+		rc = cic_mirror_heal(git, at, err);
+		if (rc >= 0)
+			rc = find_tree(git, at, path, tree, err);
+	}
+	return rc > 0 ? no_such_folder(git, at, path, err) : rc;
+}
+
+/* Returns 0, 1 when git failed, -1. */
+static int
+unpack(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *tree, const char *to, const char *scratch, struct cic_err *err)
+{
+	char index[CIC_PATH_MAX];
+	struct cic_argv argv;
+	int rc;
+
+	if (cic_path_format(index, err, "GIT_INDEX_FILE=%s", scratch) != 0)
+		return -1;
+	unlink(scratch);
+	if (mkdir(to, 0755) != 0)
+		return cic_err_errno(err, "make folder %s", to);
+	cic_git_argv(&argv, at->mirror, "read-tree", tree, NULL);
+	rc = cic_git_run(git, &argv, index, 0, NULL, err);
+	if (rc == 0) {
+		cic_git_argv(&argv, at->mirror, "--work-tree", to,
+		    "checkout-index", "--all", "--quiet", NULL);
+		rc = cic_git_run(git, &argv, index, 0, NULL, err);
+	}
+	unlink(scratch);
+	return rc > 0 ? 1 : rc;
+}
+
+int
+cic_git_unpack(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *tree, const char *to, const char *scratch, struct cic_err *err)
+{
+	int rc = unpack(git, at, tree, to, scratch, err);
+
+	if (rc > 0) {
+		rc = cic_mirror_heal(git, at, err);
+		if (rc == 0) {
+			rc = cic_remove_tree(to, err);
+			if (rc == 0)
+				rc = unpack(git, at, tree, to, scratch, err);
+		}
+	}
+	if (rc > 0)
+		rc = cic_err_set(err, CIC_EINVAL,
+		    "git could not unpack tree %.12s; see the log for what it "
+		    "said", tree);
+	return rc;
+}
