@@ -26,10 +26,10 @@ LIB = $(BUILD)/libcic.a
 LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 BUILD_OBJ = $(patsubst %,$(BUILD)/worker/%.o,build_main job journal \
-	description failure sweep stage_resolve stage_check stage_context \
+	description failure evidence buildlog loglines progress sweep stage_resolve stage_check stage_context \
 	stage_build stage_convert convert_command)
 WORKER_OBJ = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end sweep \
-	job journal)
+	job journal progress buildlog loglines)
 PROGRAMS = $(BUILD)/cic.fcgi $(BUILD)/cic-worker $(BUILD)/cic-build
 UNIT = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/test_*.c))
 FUZZ = $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/fuzz_*.c))

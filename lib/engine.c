@@ -62,7 +62,8 @@ run(const struct cic_engine *engine, const char *const *words,
 {
 	struct cic_argv argv = { .count = 0 };
 	struct cic_spawn spawn = { .argv = &argv, .env = engine_env,
-	    .log_fd = engine->log_fd, .output = output, .timeout = timeout };
+	    .log_fd = engine->log_fd, .output = output, .timeout = timeout,
+	    .tick = engine->tick, .tick_arg = engine->tick_arg };
 	int status;
 
 	engine_argv(&argv, engine->conf, words);
@@ -237,7 +238,8 @@ cic_engine_build(const struct cic_engine *engine,
 	struct cic_argv argv = { .count = 0 };
 	struct cic_spawn spawn = { .argv = &argv, .env = engine_env,
 	    .log_fd = engine->log_fd, .timeout = build->timeout,
-	    .stall = build->stall };
+	    .stall = build->stall, .tick = engine->tick,
+	    .tick_arg = engine->tick_arg };
 	int status;
 
 	engine_argv(&argv, engine->conf, first);

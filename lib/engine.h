@@ -22,6 +22,9 @@ struct cic_engine {
 	const struct cic_conf	*conf;
 	const char		*build_id;	/* for labels */
 	int			 log_fd;
+	void			(*tick)(void *arg);	/* while the engine works;
+							 * see spawn.h */
+	void			*tick_arg;
 };
 
 /* Does the engine answer, and can it `buildx build`?  -1 with a message that

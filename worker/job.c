@@ -125,6 +125,8 @@ job_engine(const struct job *job)
 		.conf = job->conf,
 		.build_id = job->build.id,
 		.log_fd = job->log_fd,
+		.tick = job->progress != NULL ? progress_tick : NULL,
+		.tick_arg = job->progress,
 	};
 }
 

@@ -36,11 +36,22 @@ make_options(const struct job *job, struct options *o)
 	o->word[10] = NULL;
 }
 
+static void
+save_package_log(const struct job *job)
+{
+	char path[CIC_PATH_MAX];
+	struct cic_err err;
+
+	if (cic_path_format(path, &err, "%s/package.log", job->folder) != 0 ||
+	    failure_save_log(&job->failure, job->log_fd, path, &err) != 0)
+		job_say(job, "%s", err.msg);
+}
+
 int
 stage_build(struct job *job, struct cic_err *err)
 {
 	char context[CIC_PATH_MAX], dockerfile[CIC_PATH_MAX],
-	    iidfile[CIC_PATH_MAX], sentence[CIC_MESSAGE_MAX];
+	    iidfile[CIC_PATH_MAX];
 	struct cic_engine engine = job_engine(job);
 	struct cic_engine_build build = { .context = context,
 	    .dockerfile = dockerfile, .platform = job->build.request.platform,
@@ -48,7 +59,6 @@ stage_build(struct job *job, struct cic_err *err)
 	    .timeout = job_seconds_left(job),
 	    .stall = (unsigned)job->conf->stall_timeout };
 	struct options options = { .word = { NULL } };
-	enum cic_cause cause;
 	off_t start;
 
 	job->cause = CIC_CAUSE_INTERNAL;
@@ -66,8 +76,9 @@ stage_build(struct job *job, struct cic_err *err)
 		job_set_cause(job, CIC_CAUSE_IMAGE_BUILD, err);
 		return -1;
 	}
-	cause = failure_of_log(job->log_fd, start, err->msg, sentence);
-	cic_err_set(err, CIC_EIO, "%s", sentence);
-	job_set_cause(job, cause, err);
+	failure_of_log(job->log_fd, start, err->msg, &job->failure);
+	save_package_log(job);
+	cic_err_set(err, CIC_EIO, "%s", job->failure.sentence);
+	job_set_cause(job, job->failure.cause, err);
 	return -1;
 }
