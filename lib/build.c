@@ -30,12 +30,21 @@ static const char *const cause_names[CIC_CAUSE__MAX] = {
 	[CIC_CAUSE_NO_SUCH_VERSION] = "no such version",
 	[CIC_CAUSE_BAD_ENTRY] = "bad registry entry",
 	[CIC_CAUSE_APT] = "apt",
+	[CIC_CAUSE_PIP] = "pip",
+	[CIC_CAUSE_SPACK_CONCRETIZE] = "spack concretize",
+	[CIC_CAUSE_SPACK_PACKAGE] = "spack package",
+	[CIC_CAUSE_SPACK] = "spack",
 	[CIC_CAUSE_POST_INST] = "post_inst",
 	[CIC_CAUSE_BASE_IMAGE] = "base image",
 	[CIC_CAUSE_IMAGE_BUILD] = "image build",
+	[CIC_CAUSE_PLATFORM] = "platform",
 	[CIC_CAUSE_ENGINE] = "engine down",
+	[CIC_CAUSE_REGISTRY] = "registry",
+	[CIC_CAUSE_PUSH] = "push refused",
 	[CIC_CAUSE_CONVERT] = "convert",
 	[CIC_CAUSE_DISK] = "out of disk",
+	[CIC_CAUSE_MEMORY] = "out of memory",
+	[CIC_CAUSE_CANCELLED] = "cancelled",
 	[CIC_CAUSE_STALLED] = "stalled",
 	[CIC_CAUSE_TIMED_OUT] = "timed out",
 	[CIC_CAUSE_LOST] = "lost worker",
@@ -113,23 +122,29 @@ cic_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The texts of a record, as a table: name, where, size. */
+/* The texts of a record, as a table: name, where, size, and whether records
+ * from before it existed are still read. */
 static const struct text_field {
 	const char	*name;
 	size_t		 offset, size;
+	bool		 optional;
 } text_fields[] = {
-#define TEXT_FIELD(key, member) { key, offsetof(struct cic_build, member), \
-	sizeof(((struct cic_build *)NULL)->member) }
+#define FIELD(key, member, opt) { key, offsetof(struct cic_build, member), \
+	sizeof(((struct cic_build *)NULL)->member), opt }
+#define TEXT_FIELD(key, member) FIELD(key, member, false)
 	TEXT_FIELD("id", id),
 	TEXT_FIELD("image", names.image),
 	TEXT_FIELD("file", names.file),
 	TEXT_FIELD("message", message),
+	FIELD("excerpt", excerpt, true),
+	FIELD("package", package, true),
 	TEXT_FIELD("image_id", image_id),
 	TEXT_FIELD("content_key", content_key),
 	TEXT_FIELD("workflow_commit", workflow_commit),
 	TEXT_FIELD("catalog_commit", catalog_commit),
 	TEXT_FIELD("sha256", sha256),
 #undef TEXT_FIELD
+#undef FIELD
 };
 #define TEXT_FIELDS (sizeof(text_fields) / sizeof(text_fields[0]))
 
@@ -159,9 +174,18 @@ cic_build_print(struct cic_buf *buf, const struct cic_build *build)
 			cic_buf_putc(buf, ',');
 		cic_json_quote(buf, build->owners[n]);
 	}
-	cic_buf_puts(buf, "],\"request\":");
+	cic_buf_puts(buf, "],\"progress\":");
+	cic_progress_print(buf, &build->progress);
+	cic_buf_puts(buf, ",\"request\":");
 	cic_request_print(buf, &build->request);
 	cic_buf_putc(buf, '}');
+}
+
+/* Text out of a log that was cut within a character: U+FFFD is longer. */
+static bool
+may_have_grown(const char *name)
+{
+	return strcmp(name, "message") == 0 || strcmp(name, "excerpt") == 0;
 }
 
 static int
@@ -174,9 +198,10 @@ parse_texts(const struct cic_json *json, struct cic_build *build,
 
 	for (i = 0; i < TEXT_FIELDS; i++) {
 		text = cic_json_get_string(json, text_fields[i].name);
-		/* a message cut within a character has grown by U+FFFD */
+		if (text == NULL && text_fields[i].optional)
+			continue;
 		if (text == NULL || (strlen(text) >= text_fields[i].size &&
-		    strcmp(text_fields[i].name, "message") != 0))
+		    !may_have_grown(text_fields[i].name)))
 			return cic_err_set(err, CIC_EINVAL,
 			    "build record: %s is missing or too long",
 			    text_fields[i].name);
@@ -267,6 +292,7 @@ parse_record(const struct cic_json *json, const struct cic_request_site *site,
 	for (; owner != NULL; owner = cic_json_next(owner))
 		if (cic_json_string(owner) != NULL)
 			cic_build_add_owner(build, cic_json_string(owner));
+	cic_progress_parse(cic_json_get(json, "progress"), &build->progress);
 	if (parse_texts(json, build, err) != 0)
 		return -1;
 	if (parse_request(cic_json_get(json, "request"), site, build,

@@ -35,12 +35,21 @@ enum cic_cause {
 	CIC_CAUSE_NO_SUCH_VERSION,
 	CIC_CAUSE_BAD_ENTRY,		/* the registry's description is wrong */
 	CIC_CAUSE_APT,
+	CIC_CAUSE_PIP,
+	CIC_CAUSE_SPACK_CONCRETIZE,	/* no way to choose the packages */
+	CIC_CAUSE_SPACK_PACKAGE,	/* one of them does not build */
+	CIC_CAUSE_SPACK,		/* anything else Spack says */
 	CIC_CAUSE_POST_INST,
 	CIC_CAUSE_BASE_IMAGE,
 	CIC_CAUSE_IMAGE_BUILD,		/* the engine failed in another step */
+	CIC_CAUSE_PLATFORM,		/* this host cannot run that platform */
 	CIC_CAUSE_ENGINE,		/* the engine does not answer */
+	CIC_CAUSE_REGISTRY,		/* it does not answer, or nonsense */
+	CIC_CAUSE_PUSH,			/* refused by the registry */
 	CIC_CAUSE_CONVERT,
 	CIC_CAUSE_DISK,			/* out of disk */
+	CIC_CAUSE_MEMORY,		/* out of memory */
+	CIC_CAUSE_CANCELLED,
 	CIC_CAUSE_STALLED,		/* no output for limits.stall_timeout */
 	CIC_CAUSE_TIMED_OUT,
 	CIC_CAUSE_LOST,			/* its processes died, too often */
@@ -49,10 +58,23 @@ enum cic_cause {
 };
 
 #define CIC_MESSAGE_MAX	1024
+#define CIC_EXCERPT_MAX	4096
+#define CIC_PACKAGE_MAX	128	/* a Spack package, "zlib@1.3.1" */
 #define CIC_COMMIT_MAX	65	/* a git object id: 40 or 64 digits */
 #define CIC_OWNER_MAX	256
 #define CIC_OWNERS_MAX	64	/* later askers still get the id */
 #define CIC_DIGEST_MAX	80	/* "sha256:" and 64 digits */
+
+/* How far a build has come, for people.  "" and 0 are not known. */
+struct cic_progress {
+	char		stage[16];		/* resolve, check, build … */
+	int		step, steps;		/* of the image build, from 1 */
+	char		step_name[64];		/* apt, spack …, or what it does */
+	char		package[CIC_PACKAGE_MAX];	/* Spack builds now */
+	int		packages_done, packages;
+	int64_t		output;			/* last output, ms since 1970 */
+};
+#define CIC_PROGRESS_COUNT_MAX	99999	/* of steps and packages */
 
 struct cic_build {
 	char			 id[CIC_ID_TEXT];
@@ -73,6 +95,11 @@ struct cic_build {
 	/* how it ended, or what is known so far; "" is nothing yet */
 	enum cic_cause		 cause;
 	char			 message[CIC_MESSAGE_MAX];
+	char			 excerpt[CIC_EXCERPT_MAX];	/* of the log:
+							 * lines that show why */
+	char			 package[CIC_PACKAGE_MAX];	/* that failed; it has
+							 * a log of its own */
+	struct cic_progress	 progress;
 	char			 image_id[CIC_DIGEST_MAX];	/* of the engine */
 	char			 content_key[CIC_SHA256_HEX];
 	char			 workflow_commit[CIC_COMMIT_MAX];
@@ -99,6 +126,16 @@ enum cic_state cic_state_parse(const char *name);
 
 const char *cic_cause_name(enum cic_cause cause);	/* "git unreachable" … */
 enum cic_cause cic_cause_parse(const char *name);	/* or CIC_CAUSE__MAX */
+
+/* A JSON object, and back: what does not fit or is no number in bounds is read
+ * as not known; `json` NULL gives nothing at all. */
+void cic_progress_print(struct cic_buf *buf, const struct cic_progress *p);
+void cic_progress_parse(const struct cic_json *json, struct cic_progress *p);
+
+/* Is there anything in it to tell people that `b` does not have?  The time of
+ * the last output alone counts only when it is ten seconds newer. */
+bool cic_progress_differs(const struct cic_progress *a,
+    const struct cic_progress *b);
 
 /* Milliseconds since 1970, UTC. */
 int64_t cic_now_ms(void);

@@ -94,7 +94,8 @@ run(const struct cic_engine *engine, const char *const *words,
 	struct cic_argv argv = { .count = 0 };
 	struct cic_spawn spawn = { .argv = &argv,
 	    .env = make_environment(&env, engine), .log_fd = engine->log_fd,
-	    .output = output, .timeout = timeout };
+	    .output = output, .timeout = timeout,
+	    .tick = engine->tick, .tick_arg = engine->tick_arg };
 	int status;
 
 	engine_argv(&argv, engine, words);
@@ -284,7 +285,8 @@ cic_engine_push(const struct cic_engine *engine, const char *image,
 	struct cic_argv argv = { .count = 0 };
 	struct cic_spawn spawn = { .argv = &argv,
 	    .env = make_environment(&env, engine), .log_fd = engine->log_fd,
-	    .timeout = timeout, .stall = stall };
+	    .timeout = timeout, .stall = stall, .tick = engine->tick,
+	    .tick_arg = engine->tick_arg };
 	int status;
 
 	engine_argv(&argv, engine, words);
@@ -327,7 +329,8 @@ cic_engine_build(const struct cic_engine *engine,
 	struct cic_argv argv = { .count = 0 };
 	struct cic_spawn spawn = { .argv = &argv,
 	    .env = make_environment(&env, engine), .log_fd = engine->log_fd,
-	    .timeout = build->timeout, .stall = build->stall };
+	    .timeout = build->timeout, .stall = build->stall,
+	    .tick = engine->tick, .tick_arg = engine->tick_arg };
 	int status;
 
 	engine_argv(&argv, engine, first);

@@ -31,6 +31,9 @@ struct cic_engine {
 	const char		*login;		/* folder of config.json, docker's
 						 * format, or NULL: the user's own */
 	int			 log_fd;
+	void			(*tick)(void *arg);	/* while the engine works;
+							 * see spawn.h */
+	void			*tick_arg;
 };
 
 /* Does the engine answer, and can it `buildx build`?  -1 with a message that

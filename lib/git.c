@@ -294,3 +294,13 @@ cic_git_resolve(const struct cic_git *git, const char *url,
 	    resolve_folder(git, version, out, cause, err) :
 	    resolve_repository(git, version, out, cause, err);
 }
+
+int
+cic_git_snapshot(const struct cic_git *git, const char *folder,
+    struct cic_git_commit *out, struct cic_err *err)
+{
+	enum cic_cause ignored;
+
+	out->url = folder;
+	return resolve_folder(git, "latest", out, &ignored, err);
+}

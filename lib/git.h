@@ -75,6 +75,11 @@ int cic_git_resolve(const struct cic_git *git, const char *url,
     const char *version, struct cic_git_commit *out, enum cic_cause *cause,
     struct cic_err *err);
 
+/* The files of a folder as they are now, be it a part of somebody's working
+ * copy or a repository itself (whose .git is left out). */
+int cic_git_snapshot(const struct cic_git *git, const char *folder,
+    struct cic_git_commit *out, struct cic_err *err);
+
 /*
  * The tree id of `path` ("" for the whole tree) in a commit.
  * CIC_ENOENT when there is no such folder; the message lists the names beside

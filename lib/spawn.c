@@ -248,19 +248,28 @@ limit_hit(const struct cic_spawn *spawn, int64_t started, int64_t grown)
 	return NULL;
 }
 
-int
-cic_spawn_wait(const struct cic_spawn *spawn, pid_t pid, int *status,
+static void
+tick(const struct cic_spawn *spawn)
+{
+	if (spawn->tick != NULL)
+		spawn->tick(spawn->tick_arg);
+}
+
+static int
+wait_for_end(const struct cic_spawn *spawn, pid_t pid, int *status,
     struct cic_err *err)
 {
 	int64_t started = seconds(), grown = started;
 	bool limited = spawn->timeout > 0 || spawn->stall > 0;
+	bool busy = limited || spawn->tick != NULL;
 	off_t size = size_of(spawn->log_fd), now;
 	const char *why;
 	pid_t got;
 	int raw;
 
 	while ((got = waitpid(pid, &raw, WNOHANG)) == 0) {
-		wait_briefly(pid, limited ? 500 : -1);
+		wait_briefly(pid, busy ? 500 : -1);
+		tick(spawn);
 		now = size_of(spawn->log_fd);
 		if (now != size) {
 			size = now;
@@ -289,6 +298,16 @@ cic_spawn_wait(const struct cic_spawn *spawn, pid_t pid, int *status,
 	return 0;
 }
 
+int
+cic_spawn_wait(const struct cic_spawn *spawn, pid_t pid, int *status,
+    struct cic_err *err)
+{
+	int rc = wait_for_end(spawn, pid, status, err);
+
+	tick(spawn);	/* its last words */
+	return rc;
+}
+
 /* Read the pipe to its end or the time limit. */
 static int
 collect(const struct cic_spawn *spawn, int fd, struct cic_err *err)
@@ -304,6 +323,7 @@ collect(const struct cic_spawn *spawn, int fd, struct cic_err *err)
 			return cic_err_set(err, CIC_EAGAIN,
 			    "%s took longer than %u s and was ended",
 			    spawn->argv->arg[0], spawn->timeout);
+		tick(spawn);
 		if (poll(&pfd, 1, 500) <= 0)
 			continue;
 		n = read(fd, chunk, sizeof(chunk));

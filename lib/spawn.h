@@ -48,6 +48,10 @@ struct cic_spawn {
 	unsigned		 stall;		/* seconds without growth of the
 						 * file log_fd, 0 is none; not
 						 * watched with `output` */
+	/* called at least every half second while we wait, and at the
+	 * end; NULL: none */
+	void			(*tick)(void *arg);
+	void			*tick_arg;
 };
 
 #define CIC_SPAWN_LOG_MAX	((off_t)256 << 20)	/* bytes of the file log_fd */

@@ -101,6 +101,7 @@ run_stages(struct job *job, struct cic_err *err)
 			poke_worker(job);
 		}
 		job_say(job, "stage %s", stages[i].name);
+		progress_stage(job->progress, stages[i].name);
 		if (stages[i].run(job, err) != 0) {
 			job_say(job, "failed at stage %s: %s", stages[i].name,
 			    err->msg);
@@ -136,9 +137,13 @@ run_job(struct job *job)
 	if (rc == 0) {
 		set_message(job);
 		rc = journal_write_finished(job->journal_fd, job, &err);
-	} else
-		rc = journal_write_failed(job->journal_fd, job->cause, err.msg,
-		    &err);
+	} else {
+		/* excerpt and package are there when a stage found them */
+		job->failure.cause = job->cause;
+		snprintf(job->failure.sentence, sizeof(job->failure.sentence),
+		    "%s", err.msg);
+		rc = journal_write_failed(job->journal_fd, &job->failure, &err);
+	}
 	if (rc != 0)
 		cic_log_warnx("%s", err.msg);
 	return rc;
@@ -195,8 +200,9 @@ main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 }
 	};
 	const char *config = NULL, *folder = NULL;
+	static struct progress progress;
 	struct job job = { .log_fd = STDERR_FILENO,
-	    .journal_fd = STDOUT_FILENO };
+	    .journal_fd = STDOUT_FILENO, .progress = &progress };
 	struct cic_buf faults;
 	struct cic_conf *conf;
 	struct cic_err err;
@@ -231,6 +237,7 @@ main(int argc, char **argv)
 	    job_read(&job, &err) != 0)
 		cic_log_fatalx("%s", err.msg);
 	write_pid(&job);
+	progress_begin(&progress, job.log_fd, job.journal_fd);
 	set_deadline(&job);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	rc = run_job(&job) == 0 ? 0 : 1;

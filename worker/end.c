@@ -25,6 +25,7 @@
 /* How the record changes; see apply_end. */
 struct outcome {
 	const struct worker		*worker;
+	const struct run		*run;		/* NULL: never started */
 	const struct journal_line	*line;		/* NULL: lost */
 	enum cic_state			 state;
 	enum cic_cause			 cause;
@@ -49,14 +50,28 @@ copy_result(struct cic_build *build, const struct journal_line *line)
 	}
 }
 
+/* What shows why; "" when it did not fail, or nobody said. */
+static void
+copy_failure(struct cic_build *build, const struct journal_line *line)
+{
+	bool failed = line != NULL && line->event == JOURNAL_FAILED;
+
+	snprintf(build->excerpt, sizeof(build->excerpt), "%s",
+	    failed ? line->excerpt : "");
+	snprintf(build->package, sizeof(build->package), "%s",
+	    failed ? line->package : "");
+}
+
 /* Inside the store's transaction. */
 static void
 apply_end(struct cic_build *build, void *arg)
 {
 	const struct outcome *o = arg;
 
-	if (o->line != NULL)
+	if (o->line != NULL && o->line->event == JOURNAL_FINISHED)
 		copy_result(build, o->line);
+	if (o->run != NULL)
+		build->progress = o->run->progress;
 	if (o->state == CIC_FINISHED)
 		build->force_done = true;
 	if (build->recheck && build->reruns < RERUNS_MAX &&
@@ -70,6 +85,7 @@ apply_end(struct cic_build *build, void *arg)
 	build->state = o->state;
 	build->cause = o->cause;
 	snprintf(build->message, sizeof(build->message), "%s", o->message);
+	copy_failure(build, o->line);
 	build->ended = cic_now_ms();
 }
 
@@ -185,7 +201,7 @@ publish(const struct worker *worker, const struct run *run,
 static bool
 end_finished(const struct worker *worker, struct run *run)
 {
-	struct outcome o = { .worker = worker, .line = &run->last,
+	struct outcome o = { .worker = worker, .run = run, .line = &run->last,
 	    .state = CIC_FINISHED, .message = run->last.message };
 	struct cic_image image = { .size = run->last.size };
 	enum published how;
@@ -230,13 +246,14 @@ clean_up(const struct worker *worker, const struct run *run)
 bool
 end_run(const struct worker *worker, struct run *run)
 {
-	struct outcome o = { .worker = worker };
+	struct outcome o = { .worker = worker, .run = run };
 	bool done;
 
 	if (run->ended && run->last.event == JOURNAL_FINISHED) {
 		done = end_finished(worker, run);
 	} else if (run->ended) {
 		o.state = CIC_FAILED;
+		o.line = &run->last;
 		o.cause = run->last.cause;
 		o.message = run->last.message;
 		done = record(&o, run, apply_end, NULL);

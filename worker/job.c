@@ -128,6 +128,8 @@ job_engine(const struct job *job)
 		.platform = job->build.request.platform,
 		.login = job->has_login ? job->login : NULL,
 		.log_fd = job->log_fd,
+		.tick = job->progress != NULL ? progress_tick : NULL,
+		.tick_arg = job->progress,
 	};
 }
 

@@ -7,6 +7,7 @@
  *	cic.yaml	the configuration the worker had then
  *	lock		locked as long as cic-build lives
  *	log		everything the tools print, for people
+ *	package.log	the end of the log of the Spack package that failed
  *	journal-<n>	JSON lines of start n, for the worker (journal.h)
  *	work/		build context and scratch; emptied at every start
  */
@@ -21,8 +22,10 @@
 #include "content_key.h"
 #include "engine.h"
 #include "err.h"
+#include "failure.h"
 #include "git.h"
 #include "path.h"
+#include "progress.h"
 #include "registry.h"
 #include "store.h"
 
@@ -45,6 +48,7 @@ struct job {
 						 * name; size 0: none */
 	int			 log_fd;
 	int			 journal_fd;
+	struct progress		*progress;	/* NULL: nobody is told */
 	time_t			 deadline;	/* CLOCK_MONOTONIC seconds */
 
 	/* found out, in the order of the stages */
@@ -66,6 +70,7 @@ struct job {
 	struct job_step		 step[JOB_PART__MAX];
 	struct cic_image	 made;		/* the new .sif; size 0: none */
 	enum cic_cause		 cause;		/* of the failure */
+	struct failure		 failure;	/* … its excerpt and package, if any */
 	char			 message[CIC_MESSAGE_MAX];	/* for success */
 };
 

@@ -9,16 +9,19 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "failure.h"
 #include "job.h"
 #include "json.h"
 
-#define LINE_BYTES_MAX	16384
-#define READ_BYTES	65536
+/* every byte of a failure's texts may become six */
+#define LINE_BYTES_MAX	49152
+#define READ_BYTES	65536	/* more than that */
 
 static const char *const event_names[] = {
 	[JOURNAL_STATE] = "state",
 	[JOURNAL_FINISHED] = "finished",
 	[JOURNAL_FAILED] = "failed",
+	[JOURNAL_PROGRESS] = "progress",
 };
 
 /* Append a line; releases `line`. */
@@ -76,17 +79,32 @@ journal_write_finished(int fd, const struct job *job, struct cic_err *err)
 }
 
 int
-journal_write_failed(int fd, enum cic_cause cause, const char *message,
+journal_write_failed(int fd, const struct failure *failure,
     struct cic_err *err)
 {
 	struct cic_buf line;
 
 	cic_buf_init(&line, LINE_BYTES_MAX);
 	cic_buf_puts(&line, "{\"event\":\"failed\"");
-	put(&line, "cause", cic_cause_name(cause));
-	put(&line, "message", message);
+	put(&line, "cause", cic_cause_name(failure->cause));
+	put(&line, "message", failure->sentence);
+	put(&line, "excerpt", failure->excerpt);
+	put(&line, "package", failure->package);
 	cic_buf_putc(&line, '}');
 	return append(fd, &line, true, err);
+}
+
+int
+journal_write_progress(int fd, const struct cic_progress *progress,
+    struct cic_err *err)
+{
+	struct cic_buf line;
+
+	cic_buf_init(&line, LINE_BYTES_MAX);
+	cic_buf_puts(&line, "{\"event\":\"progress\",\"progress\":");
+	cic_progress_print(&line, progress);
+	cic_buf_putc(&line, '}');
+	return append(fd, &line, false, err);
 }
 
 static const struct text_field {
@@ -95,7 +113,8 @@ static const struct text_field {
 } text_fields[] = {
 #define TEXT_FIELD(member) { #member, offsetof(struct journal_line, member), \
 	sizeof(((struct journal_line *)NULL)->member) }
-	TEXT_FIELD(message), TEXT_FIELD(image_id), TEXT_FIELD(content_key),
+	TEXT_FIELD(message), TEXT_FIELD(excerpt), TEXT_FIELD(package),
+	TEXT_FIELD(image_id), TEXT_FIELD(content_key),
 	TEXT_FIELD(workflow_commit), TEXT_FIELD(catalog_commit),
 	TEXT_FIELD(sha256),
 #undef TEXT_FIELD
@@ -123,6 +142,7 @@ parse_event(const struct cic_json *json, struct journal_line *out)
 	if (out->event == JOURNAL_FAILED)
 		return out->cause != CIC_CAUSE__MAX;
 	out->cause = CIC_CAUSE_NONE;
+	cic_progress_parse(cic_json_get(json, "progress"), &out->progress);
 	return true;
 }
 
@@ -142,9 +162,10 @@ parse_line(const char *text, size_t len, struct journal_line *out)
 		value = cic_json_get_string(json, text_fields[i].name);
 		if (value == NULL)
 			continue;
-		/* a message cut within a character has grown by U+FFFD */
+		/* text cut within a character has grown by U+FFFD */
 		ok = strlen(value) < text_fields[i].size ||
-		    strcmp(text_fields[i].name, "message") == 0;
+		    strcmp(text_fields[i].name, "message") == 0 ||
+		    strcmp(text_fields[i].name, "excerpt") == 0;
 		if (ok)
 			snprintf((char *)out + text_fields[i].offset,
 			    text_fields[i].size, "%s", value);

@@ -17,7 +17,8 @@
 #include "log.h"
 #include "sweep.h"
 
-#define OVERTIME 60	/* seconds past limits.build_timeout */
+#define OVERTIME	60	/* seconds past limits.build_timeout */
+#define TELL_INTERVAL	1000	/* ms between changes of the store for progress */
 
 int
 run_folder(const struct cic_conf *conf, const char *id,
@@ -42,6 +43,8 @@ new_run(const struct worker *worker, const struct cic_build *build,
 	snprintf(run->file, sizeof(run->file), "%s", build->names.file);
 	run->attempt = build->attempt;
 	run->state = build->state;
+	run->progress = build->progress;
+	run->told = true;
 	run->started = build->started;
 	if (run_folder(worker->conf, build->id, run->folder, err) != 0 ||
 	    cic_path_format(run->lock, err, "%s/lock", run->folder) != 0) {
@@ -214,9 +217,28 @@ run_adopt(const struct worker *worker, const struct cic_build *build,
 }
 
 static void
-apply_state(struct cic_build *build, void *arg)
+apply_news(struct cic_build *build, void *arg)
 {
-	build->state = *(enum cic_state *)arg;
+	const struct run *run = arg;
+
+	build->state = run->state;
+	build->progress = run->progress;
+}
+
+static void
+tell_store(const struct worker *worker, struct run *run)
+{
+	struct cic_change change = { .id = run->id, .attempt = run->attempt,
+	    .apply = apply_news, .arg = run };
+	struct cic_err err;
+
+	run->told_at = cic_now_ms();
+	run->told = true;
+	if (cic_store_change(worker->store, &change, &err) == 0)
+		return;
+	cic_log_warnx("build %s: %s", run->id, err.msg);
+	/* a build that has moved on without us is no news, ever again */
+	run->told = err.code == CIC_EEXIST || err.code == CIC_ENOENT;
 }
 
 struct follow {
@@ -228,23 +250,34 @@ static void
 on_line(const struct journal_line *line, void *arg)
 {
 	struct follow *f = arg;
-	struct cic_change change = { .id = f->run->id,
-	    .attempt = f->run->attempt, .apply = apply_state };
-	enum cic_state state = line->state;
-	struct cic_err err;
+	struct run *run = f->run;
+	enum cic_state before = run->state;
 
-	if (line->event != JOURNAL_STATE) {
-		f->run->last = *line;
-		f->run->ended = true;
-		return;
+	switch (line->event) {
+	case JOURNAL_PROGRESS:
+		run->progress = line->progress;
+		run->told = false;
+		break;
+	case JOURNAL_STATE:
+		run->state = line->state;
+		if (run->state != before)
+			tell_store(f->worker, run);
+		break;
+	default:
+		run->last = *line;
+		run->ended = true;
 	}
-	if (state == f->run->state)
-		return;
-	change.arg = &state;
-	if (cic_store_change(f->worker->store, &change, &err) != 0)
-		cic_log_warnx("build %s: %s", f->run->id, err.msg);
-	else
-		f->run->state = state;
+}
+
+/* A change of the store is synced, so progress waits until the last one is a
+ * second old; at the end of a build it is written with that. */
+static void
+tell_progress(const struct worker *worker, struct run *run)
+{
+	int64_t age = cic_now_ms() - run->told_at;
+
+	if (!run->told && !run->ended && (age < 0 || age >= TELL_INTERVAL))
+		tell_store(worker, run);
 }
 
 /* cic-build keeps its own time; this is for one that hangs all the same.  Its
@@ -281,6 +314,7 @@ run_follow(const struct worker *worker, struct run *run)
 	    &err) != 0)
 		cic_log_warnx("build %s: %s", run->id, err.msg);
 	if (!gone) {
+		tell_progress(worker, run);
 		end_overdue(worker, run);
 		return false;
 	}

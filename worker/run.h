@@ -33,7 +33,10 @@ struct run {
 	char			 lock[CIC_PATH_MAX];
 	int			 journal_fd;
 	off_t			 journal_at;
-	enum cic_state		 state;		/* as the store has it */
+	enum cic_state		 state;		/* these two as cic-build */
+	struct cic_progress	 progress;	/* … told */
+	bool			 told;		/* the store has them */
+	int64_t			 told_at;	/* ms since 1970 */
 	int64_t			 started;	/* ms since 1970 */
 	bool			 overdue;	/* killed for its time */
 	bool			 ended;		/* `last` is filled */

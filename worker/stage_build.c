@@ -64,20 +64,30 @@ make_options(const struct job *job, struct options *o)
 	add_proxies(o, job->conf);
 }
 
+static void
+save_package_log(const struct job *job)
+{
+	char path[CIC_PATH_MAX];
+	struct cic_err err;
+
+	if (cic_path_format(path, &err, "%s/package.log", job->folder) != 0 ||
+	    failure_save_log(&job->failure, job->log_fd, path, &err) != 0)
+		job_say(job, "%s", err.msg);
+}
+
 /* What the engine's output says about why it failed. */
 static int
 explain(struct job *job, off_t start, struct cic_err *err)
 {
-	char sentence[CIC_MESSAGE_MAX];
-	enum cic_cause cause;
 
 	if (err->code != CIC_EIO) {
 		job_set_cause(job, CIC_CAUSE_IMAGE_BUILD, err);
 		return -1;
 	}
-	cause = failure_of_log(job->log_fd, start, err->msg, sentence);
-	cic_err_set(err, CIC_EIO, "%s", sentence);
-	job_set_cause(job, cause, err);
+	failure_of_log(job->log_fd, start, err->msg, &job->failure);
+	save_package_log(job);
+	cic_err_set(err, CIC_EIO, "%s", job->failure.sentence);
+	job_set_cause(job, job->failure.cause, err);
 	return -1;
 }
 

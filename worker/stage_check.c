@@ -203,7 +203,7 @@ look_in_registry(struct job *job, struct cic_err *err)
 		rc = 0;
 	} else
 		job_set_cause(job, err->code == CIC_EDENIED ?
-		    CIC_CAUSE_PUSH_REFUSED : CIC_CAUSE_REGISTRY, err);
+		    CIC_CAUSE_PUSH : CIC_CAUSE_REGISTRY, err);
 	explicit_bzero(token.data, token.len);
 	cic_buf_release(&token);
 	cic_buf_release(&config);

@@ -99,7 +99,8 @@ run_builtin(struct job *job, const struct cic_argv *argv, const char *summary,
     struct cic_err *err)
 {
 	struct cic_spawn spawn = { .argv = argv, .log_fd = job->log_fd,
-	    .timeout = job_seconds_left(job),
+	    .tick = job->progress != NULL ? progress_tick : NULL,
+	    .tick_arg = job->progress, .timeout = job_seconds_left(job),
 	    .stall = (unsigned)job->conf->stall_timeout };
 	int status, rc;
 
@@ -190,6 +191,8 @@ run_converter(struct job *job, const char *source, const char *tmp,
 	struct cic_argv argv = { .count = 0 };
 	struct cic_spawn spawn = { .argv = &argv, .env = envp,
 	    .log_fd = job->log_fd, .timeout = job_seconds_left(job),
+	    .tick = job->progress != NULL ? progress_tick : NULL,
+	    .tick_arg = job->progress,
 	    .stall = (unsigned)job->conf->stall_timeout };
 	int status;
 

@@ -2,6 +2,7 @@
 #include "job.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "failure.h"
@@ -34,11 +35,26 @@ check_pushed(struct job *job, struct cic_err *err)
 	return rc;
 }
 
+static int
+explain(struct job *job, off_t start, struct cic_err *err)
+{
+	if (err->code != CIC_EIO) {
+		job_set_cause(job, CIC_CAUSE_PUSH, err);
+		return -1;
+	}
+	failure_of_push(job->log_fd, start, err->msg, &job->failure);
+	cic_err_set(err, CIC_EIO, "%s", job->failure.sentence);
+	job_set_cause(job, job->failure.cause, err);
+	return -1;
+}
+
 int
 stage_push(struct job *job, struct cic_err *err)
 {
 	struct cic_engine engine = job_engine(job);
 	const char *name = job->build.names.image;
+
+	off_t start;
 
 	job->cause = CIC_CAUSE_INTERNAL;
 	job_say(job, "pushing %s", name);
@@ -47,12 +63,10 @@ stage_push(struct job *job, struct cic_err *err)
 		job_set_cause(job, CIC_CAUSE_ENGINE, err);
 		return -1;
 	}
+	start = lseek(job->log_fd, 0, SEEK_END);
 	if (cic_engine_push(&engine, name, job_seconds_left(job),
-	    (unsigned)job->conf->stall_timeout, err) != 0) {
-		job_set_cause(job, CIC_CAUSE_PUSH_REFUSED, err);
-		return cic_err_wrap(err, "%s is built but could not be pushed "
-		    "(see the log)", name);
-	}
+	    (unsigned)job->conf->stall_timeout, err) != 0)
+		return explain(job, start, err);
 	if (check_pushed(job, err) != 0) {
 		job_set_cause(job, CIC_CAUSE_REGISTRY, err);
 		return -1;
