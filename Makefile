@@ -28,7 +28,7 @@ FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 # worker/ holds two programs; what both need stands in the second list, too
 WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end)
 BUILD_OBJ = $(filter-out $(WORKER_ALONE),$(patsubst %.c,$(BUILD)/%.o,$(wildcard worker/*.c)))
-WORKER_OBJ = $(WORKER_ALONE) $(patsubst %,$(BUILD)/worker/%.o,sweep job journal \
+WORKER_OBJ = $(WORKER_ALONE) $(patsubst %,$(BUILD)/worker/%.o,sweep limits job journal \
 	progress buildlog loglines)
 PROGRAMS = $(BUILD)/cic.fcgi $(BUILD)/cic-worker $(BUILD)/cic-build
 UNIT = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/test_*.c))
@@ -109,13 +109,16 @@ lint:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/libexec/cic $(DESTDIR)$(PREFIX)/bin \
-	    $(DESTDIR)$(PREFIX)/share/cic/image $(DESTDIR)$(PREFIX)/share/cic/nginx \
+	    $(DESTDIR)$(PREFIX)/share/cic/image/base $(DESTDIR)$(PREFIX)/share/cic/nginx \
 	    $(DESTDIR)$(PREFIX)/share/cic/systemd \
 	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
 	    $(DESTDIR)/etc/cic
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/libexec/cic
 	install -m 755 cic_cli $(DESTDIR)$(PREFIX)/bin
-	install -m 644 conf/image/* $(DESTDIR)$(PREFIX)/share/cic/image
+	install -m 644 conf/image/Dockerfile conf/image/inner.sh \
+	    $(DESTDIR)$(PREFIX)/share/cic/image
+	install -m 644 conf/image/base/Dockerfile \
+	    $(DESTDIR)$(PREFIX)/share/cic/image/base
 	install -m 644 nginx/*.conf $(DESTDIR)$(PREFIX)/share/cic/nginx
 	install -m 644 conf/systemd/* $(DESTDIR)$(PREFIX)/share/cic/systemd
 	install -m 644 conf/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1

@@ -118,6 +118,13 @@ must(const struct cic_engine *engine, const char *const *words,
 }
 
 int
+cic_engine_ask(const struct cic_engine *engine, const char *const *words,
+    struct cic_buf *output, struct cic_err *err)
+{
+	return must(engine, words, output, QUICK, err);
+}
+
+int
 cic_engine_check(const struct cic_conf *conf, int log_fd, struct cic_err *err)
 {
 	static const char *const version[] = { "version", NULL };
@@ -343,6 +350,10 @@ cic_engine_build(const struct cic_engine *engine,
 	add_list(&argv,
 	    (const char *const *)engine->conf->engine_build_args.item);
 	add_list(&argv, build->options);
+	if (build->cgroup[0] != '\0') {
+		cic_argv_add(&argv, "--cgroup-parent");
+		cic_argv_add(&argv, build->cgroup);
+	}
 	cic_argv_add(&argv, build->context);
 	unlink(build->iidfile);
 	if (cic_spawn(&spawn, &status, err) != 0)

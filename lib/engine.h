@@ -41,6 +41,11 @@ struct cic_engine {
 int cic_engine_check(const struct cic_conf *conf, int log_fd,
     struct cic_err *err);
 
+/* Run the engine's program with these words and append what it prints to
+ * `output`.  -1 also when its exit status is not 0. */
+int cic_engine_ask(const struct cic_engine *engine, const char *const *words,
+    struct cic_buf *output, struct cic_err *err);
+
 /* `image inspect`: the image's JSON object, appended to `json`.
  * CIC_ENOENT: the engine has no such image; CIC_EAGAIN: it does not answer. */
 int cic_engine_inspect(const struct cic_engine *engine, const char *image,
@@ -69,6 +74,7 @@ struct cic_engine_build {
 	const char		*tag;
 	const char		*iidfile;	/* the image id is written here */
 	const char *const	*options;	/* "--build-arg", "A=b", … */
+	const char		*cgroup;	/* its commands run in, or "" */
 	unsigned		 timeout, stall;	/* seconds */
 };
 

@@ -22,6 +22,8 @@
 #include "buf.h"
 #include "end.h"
 #include "engine.h"
+#include "engine_gc.h"
+#include "limits.h"
 #include "log.h"
 #include "run.h"
 #include "spawn.h"
@@ -247,7 +249,24 @@ check_site(const struct cic_conf *conf, int null_fd, struct cic_err *err)
 			    "the program %s is not installed; install it or "
 			    "set build.converter: builtin", program);
 	}
-	return cic_engine_check(conf, null_fd, err);
+	if (cic_engine_check(conf, null_fd, err) != 0)
+		return -1;
+	return limits_check(conf, null_fd, err);
+}
+
+/* Package caches are what makes the second build fast. */
+static void
+warn_of_lost_caches(const struct cic_conf *conf, int null_fd)
+{
+	struct cic_engine engine = { .conf = conf, .build_id = "-",
+	    .log_fd = null_fd };
+	char keep[CIC_KEEP_MAX];
+
+	if (conf->spack_mirror[0] == '\0' &&
+	    cic_engine_drops_caches(&engine, keep))
+		cic_log_warnx("the engine drops package caches that nobody used "
+		    "for %s: raise that in builder.gc.policy of docker's "
+		    "daemon.json, or set build.spack_mirror", keep);
 }
 
 /* One worker per store; held until we end. */
@@ -306,6 +325,7 @@ work(const struct cic_conf *conf)
 	    (runs.worker.store = cic_store_open(db, &site, &err)) == NULL ||
 	    (wake_fd = cic_wake_open(db, &err)) < 0)
 		cic_log_fatalx("%s", err.msg);
+	warn_of_lost_caches(conf, runs.worker.null_fd);
 	if (cic_store_each_running(runs.worker.store, adopt, &runs, &err) != 0)
 		cic_log_fatalx("%s", err.msg);
 	cic_log_info("ready: engine %s, %d builds at once",

@@ -61,6 +61,25 @@ defaults(void **state)
 static const struct {
 	const char *group, *key, *value, *fault;
 } values[] = {
+	{ "registry", "user", "-u", "begins with '-'" },
+	{ "network", "http_proxy", "http://proxy.example.org:3128", NULL },
+	{ "network", "http_proxy", "proxy:3128", "must be like http://" },
+	{ "network", "http_proxy", "http://", "must be like http://" },
+	{ "network", "https_proxy", "http://me:secret@proxy:1", "a user name or password" },
+	{ "network", "pip_index", "\"https://x/$(id)\"", "must be like" },
+	{ "network", "ca_file", "ca.pem", "absolute path" },
+	{ "build", "rebuild_on", "[workflow, base]", NULL },
+	{ "build", "rebuild_on", "[]", NULL },
+	{ "build", "rebuild_on", "[workflow, bas]", "nearest known: base" },
+	{ "build", "rebuild_on", "workflow", "must be a list" },
+	{ "build", "adopt_unlabelled", "yes", NULL },
+	{ "build", "adopt_unlabelled", "maybe", "unknown" },
+	{ "build", "platform_builders", "[\"linux/arm64=arm\"]", NULL },
+	{ "build", "platform_builders", "[\"linux/arm46=arm\"]", "not known" },
+	{ "build", "platform_contexts", "[arm]", "must be like" },
+	{ "build", "platform_contexts", "[\"linux/arm64=-x\"]", "must be like" },
+	{ "build", "jobs", "-1", "whole number" },
+	{ "limits", "memory", "1024", NULL },
 	{ "service", "prefix", "\"\"", NULL },
 	{ "service", "prefix", "/a/b-c.d_e", NULL },
 	{ "service", "prefix", "a", "must begin with /" },
@@ -347,11 +366,108 @@ long_lists(void **state)
 	cic_buf_release(&text);
 }
 
+/* A registry's url, and what only fits together with images_prefix. */
+static void
+registries(void **state)
+{
+	static const struct { const char *url, *host; bool plain; } good[] = {
+		{ "ghcr.io", "ghcr.io", false },
+		{ "https://r.example.org:5000/", "r.example.org:5000", false },
+		{ "127.0.0.1:5000", "127.0.0.1:5000", true },
+		{ "http://localhost:5000", "localhost:5000", true },
+		{ "https://localhost:5000", "localhost:5000", true },
+		{ "", "", false },
+	};
+	static const char *const bad[] = { "http://ghcr.io", "ftp://x", "a b",
+		"https://user:pw@r.org", "r.org/x", "-r", "r.org:", "https://" };
+	char text[512], host[CIC_CONF_HOST_MAX];
+	struct cic_buf faults;
+	struct cic_conf *c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(good); i++) {
+		snprintf(text, sizeof(text), NEEDED BASE "registry:\n  url: \"%s\"\n"
+		    "  images_prefix: \"%s%s\"\n", good[i].url, good[i].host,
+		    good[i].host[0] != '\0' ? "/x/" : "");
+		c = loads(text);
+		cic_conf_registry_host(c, host);
+		assert_string_equal(host, good[i].host);
+		assert_int_equal(cic_conf_registry_is_plain(c), good[i].plain &&
+		    strncmp(good[i].url, "https", 5) != 0);
+		cic_conf_free(c);
+	}
+	for (i = 0; i < COUNT(bad); i++) {
+		snprintf(text, sizeof(text), NEEDED BASE "registry:\n  url: \"%s\"\n",
+		    bad[i]);
+		assert_null(load(text, &faults));
+		assert_non_null(strstr(faults.data, "registry.url"));
+		cic_buf_release(&faults);
+	}
+	assert_null(load(NEEDED BASE "registry:\n  url: r.org\n"
+	    "  images_prefix: r.organ/x/\n", &faults));
+	assert_non_null(strstr(faults.data, "must begin with \"r.org/\""));
+	cic_buf_release(&faults);
+}
+
+/* A secret is known to who needs it, and printed to nobody. */
+static void
+secrets(void **state)
+{
+	struct cic_conf *c;
+	struct cic_buf token, text;
+	FILE *out;
+
+	(void)state;
+	put_file("token", "from-file\nsecond line\n");
+	c = loads(NEEDED BASE "registry:\n  token: s3cr3t\n");
+	cic_buf_init(&token, 100);
+	assert_int_equal(cic_conf_registry_token(c, &token, &err), 0);
+	assert_string_equal(token.data, "s3cr3t");
+	out = fopen(in_folder("printed"), "w");
+	cic_conf_print(c, out);
+	fclose(out);
+	cic_buf_init(&text, 1 << 20);
+	assert_int_equal(cic_read_file(in_folder("printed"), &text, &err), 0);
+	assert_null(strstr(text.data, "s3cr3t"));
+	assert_non_null(strstr(text.data, "token: (not shown)"));
+	free(c->registry_token_file);
+	c->registry_token_file = strdup(in_folder("token"));
+	cic_buf_reset(&token);
+	assert_int_equal(cic_conf_registry_token(c, &token, &err), 0);
+	assert_string_equal(token.data, "from-file");
+	cic_buf_release(&text);
+	cic_buf_release(&token);
+	cic_conf_free(c);
+}
+
+static void
+platforms_and_admins(void **state)
+{
+	struct cic_conf *c = loads(NEEDED BASE
+	    "  platform_base_images: [\"linux/arm64=b:arm\", \"linux/arm/v7=b:7\"]\n"
+	    "  rebuild_on: [base]\nservice:\n  admins: [ann]\n");
+
+	(void)state;
+	assert_string_equal(cic_conf_for_platform(&c->platform_base_images,
+	    "linux/arm64", "x"), "b:arm");
+	assert_string_equal(cic_conf_for_platform(&c->platform_base_images,
+	    "linux/arm/v7", "x"), "b:7");
+	assert_string_equal(cic_conf_for_platform(&c->platform_base_images,
+	    "linux/arm", "x"), "x");
+	assert_int_equal(c->rebuild_on, 1 << CIC_KEYPART_BASE);
+	assert_true(cic_conf_is_admin(c, "ann"));
+	assert_false(cic_conf_is_admin(c, "an"));
+	assert_false(cic_conf_is_admin(c, ""));
+	cic_conf_free(c);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(defaults), UNIT(one_value), UNIT(repositories),
+		UNIT(defaults), UNIT(registries), UNIT(secrets),
+		UNIT(platforms_and_admins), UNIT(one_value), UNIT(repositories),
 		UNIT(all_at_once), UNIT(no_mapping), UNIT(left_blank),
 		UNIT(printed_loads_again), UNIT(long_lists),
 	};
