@@ -130,7 +130,8 @@ base64(void **state)
 	cic_buf_init(&out, 1000);
 	cic_base64(&out, longer, sizeof(longer));
 	assert_int_equal(out.len, 268);
-	assert_int_equal(strspn(out.data, "YWFh") + strlen("YWE="), 268);
+	assert_int_equal(strspn(out.data, "YWFh"), 266);
+	assert_string_equal(out.data + 266, "E=");
 	cic_buf_release(&out);
 }
 
