@@ -296,8 +296,10 @@ spack_marker(struct evidence *e, const struct logline *line, const char *text)
 static const char *
 pip_error(const char *text)
 {
-	const char *error = logline_after(text, "ERROR: ");
+	const char *error;
 
+	text += strspn(text, " ");	/* a package's own are set in */
+	error = logline_after(text, "ERROR: ");
 	if (error == NULL)
 		error = logline_after(text, "error: ");
 	return error != NULL && strstr(error, "dependency resolver") == NULL &&
