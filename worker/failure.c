@@ -433,6 +433,7 @@ failure_save_log(const struct failure *f, int fd, const char *path,
 	struct loglines *lines;
 	int rc;
 
+	unlink(path);	/* of an earlier start */
 	if (f->log_start == 0 || f->log_end <= f->log_start)
 		return 0;
 	lines = malloc(sizeof(*lines));
@@ -444,7 +445,6 @@ failure_save_log(const struct failure *f, int fd, const char *path,
 	loglines_end(lines);
 	free(lines);
 	/* what is longer than that is still in the build's log */
-	unlink(path);
 	rc = cic_write_new_file(path, s.text.data, s.text.len, 0640, err);
 	cic_buf_release(&s.text);
 	return rc;

@@ -72,12 +72,13 @@ stage_build(struct job *job, struct cic_err *err)
 	start = lseek(job->log_fd, 0, SEEK_END);
 	if (cic_engine_build(&engine, &build, job->image_id, err) == 0)
 		return 0;
+	/* a build that was ended for its time has last lines, too */
+	failure_of_log(job->log_fd, start, err->msg, &job->failure);
+	save_package_log(job);
 	if (err->code != CIC_EIO) {
 		job_set_cause(job, CIC_CAUSE_IMAGE_BUILD, err);
 		return -1;
 	}
-	failure_of_log(job->log_fd, start, err->msg, &job->failure);
-	save_package_log(job);
 	cic_err_set(err, CIC_EIO, "%s", job->failure.sentence);
 	job_set_cause(job, job->failure.cause, err);
 	return -1;

@@ -275,6 +275,12 @@ telling(void **state)
 	assert_int_equal(count, 5);
 	assert_int_equal(told[4].steps, 0);
 	assert_string_equal(told[4].step_name, "");
+	ADD("cic-build: converting: 1 MiB");
+	progress_end(&p);
+	progress_end(&p);
+	read_journal(journal);
+	assert_int_equal(count, 6);
+	assert_string_equal(told[5].step_name, "1 MiB");
 	/* a log that cannot be read says nothing, and nothing breaks */
 	progress_begin(&p, -1, journal);
 	progress_tick(&p);

@@ -200,7 +200,7 @@ package_logs(void **state)
 	assert_null(strstr(text, "another one"));
 	assert_null(strstr(text, "cic: "));
 	free(text);
-	unlink(path);
+	/* another start, and another failure */
 	fd = open_file("docker_post_disk");
 	failure_of_log(fd, 0, "", &f);
 	assert_int_equal(failure_save_log(&f, fd, path, &err), 0);
