@@ -74,12 +74,13 @@ set_step(struct cic_progress *p, const char *name)
 static void
 set_instruction(struct cic_progress *p, int step, int steps, const char *text)
 {
-	size_t word = strcspn(text, " "), n = word < 16 ? word : 16;
+	size_t word = strcspn(text, " "), n;
 	char short_text[LOGLINE_MAX];
 
+	logline_copy(short_text, word < 16 ? word + 1 : 16, text);
+	n = strlen(short_text);
 	while (strncmp(text + word, " --", 3) == 0)
 		word += 1 + strcspn(text + word + 1, " ");
-	memcpy(short_text, text, n);
 	logline_copy(short_text + n, sizeof(short_text) - n, text + word);
 	set_step(p, short_text);
 	p->step = step;

@@ -351,8 +351,7 @@ conclude(const struct evidence *e, struct verdict *v, struct failure *f)
 
 	f->cause = v->cause;
 	show(f, v);
-	if (e->status != KILLED_STATUS &&
-	    (line = decisive(e, v, disk_words)) != NULL) {
+	if ((line = decisive(e, v, disk_words)) != NULL) {
 		f->cause = CIC_CAUSE_DISK;
 		prefix = "the disk is full: ";
 		v->why = line;

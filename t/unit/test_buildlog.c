@@ -128,6 +128,9 @@ static const struct {
 	    { .step = 4, .steps = 11, .step_name = "storing the image" } },
 	{ "STEP 4/11: RUN --mount=x sh y\ncic: step apt\n",
 	    { .step = 4, .steps = 11, .step_name = "apt" } },
+	/* cut between characters */
+	{ "STEP 1/2: ABCDEFGHIJKLMN\xc3\xa4O --x y\n",
+	    { .step = 1, .steps = 2, .step_name = "ABCDEFGHIJKLMN y" } },
 	{ "[2/3] STEP 4/11: FROM a\n",
 	    { .step = 4, .steps = 11, .step_name = "FROM a" } },
 	/* numbers nobody can mean */

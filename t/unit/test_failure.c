@@ -245,6 +245,28 @@ odd_markers(void **state)
 		    strcmp(f.package, t[i].package) != 0)
 			fail_msg("%s: %s %s", t[i].text, f.package, sentence);
 	}
+	/* many errors, and long ones */
+	struct cic_buf many;
+	cic_buf_init(&many, 1 << 20);
+	cic_buf_puts(&many, "cic: step spack\ncic: log " A " begin\n");
+	for (int i = 0; i < 100; i++)
+		cic_buf_printf(&many, "error: %d %0*d\n", i, i < 4 ? 2 : 600, i);
+	look(many.data, many.len, 0, sentence);
+	assert_memory_equal(f.excerpt, "error: 0 00\nerror: 1 01\n", 24);
+	assert_in_range(strlen(f.excerpt), 4 * 12 + 7 * 510, CIC_EXCERPT_MAX - 1);
+	cic_buf_reset(&many);
+	cic_buf_puts(&many, "cic: step spack\ncic: log " A " begin\n");
+	for (int i = 0; i < 100; i++)
+		cic_buf_printf(&many, "error: %d\n", i);
+	look(many.data, many.len, 0, sentence);
+	assert_string_equal(strstr(f.excerpt, "error: 11\n"), "error: 11\n");
+	cic_buf_release(&many);
+	/* a second log is another try's */
+#define TWICE "cic: step spack\ncic: log " A " begin\nerror: one\n" \
+    "cic: log " A " end\ncic: log " A " begin\nerror: two\ncic: log " A " end\n"
+	look(TWICE, sizeof(TWICE) - 1, 0, sentence);
+	assert_string_equal(f.excerpt, "error: one\n");
+	assert_int_equal(f.log_end - f.log_start, 11);
 }
 
 #define L(s) s, sizeof(s) - 1
@@ -272,6 +294,16 @@ static const struct {
 	{ L("#9 0.1 cic: step apt\r\n#9 0.3 fine\r\n#9 0.4 cic: step post_inst\r\n"
 	    "#9 1.0 make: *** [all] Error 2\r\n#9 ERROR: process\r\n"),
 	    CIC_CAUSE_POST_INST, "post_inst.sh failed: make: *** [all] Error 2" },
+	{ L("cic: step apt\ncp: No space left on device\ncic: step post_inst\n"
+	    "boom\n"), CIC_CAUSE_POST_INST, "post_inst.sh failed: boom" },
+	{ L("STEP 2/3: RUN x\ncic: step post_inst\nboom\n"
+	    "time=\"2026-01-01T00:00:00Z\" level=warning msg=\"x\"\n"
+	    "subprocess exited with status 1\n"
+	    "Error: building at STEP \"RUN x\": exit status 1\n"),
+	    CIC_CAUSE_POST_INST, "post_inst.sh failed: boom" },
+	/* a program for another machine, once our script runs, is its author's */
+	{ L("cic: step post_inst\ncannot execute: Exec format error\n"),
+	    CIC_CAUSE_POST_INST, "post_inst.sh failed: cannot execute" },
 	/* an E: of an earlier step is not this one's */
 	{ L("cic: step apt\nE: odd\ncic: step post_inst\nboom\n"),
 	    CIC_CAUSE_POST_INST, "post_inst.sh failed: boom" },
