@@ -255,8 +255,8 @@ tick(const struct cic_spawn *spawn)
 		spawn->tick(spawn->tick_arg);
 }
 
-static int
-wait_for_end(const struct cic_spawn *spawn, pid_t pid, int *status,
+int
+cic_spawn_wait(const struct cic_spawn *spawn, pid_t pid, int *status,
     struct cic_err *err)
 {
 	int64_t started = seconds(), grown = started;
@@ -296,16 +296,6 @@ wait_for_end(const struct cic_spawn *spawn, pid_t pid, int *status,
 		return cic_err_errno(err, "wait for %s", spawn->argv->arg[0]);
 	*status = exit_status(raw);
 	return 0;
-}
-
-int
-cic_spawn_wait(const struct cic_spawn *spawn, pid_t pid, int *status,
-    struct cic_err *err)
-{
-	int rc = wait_for_end(spawn, pid, status, err);
-
-	tick(spawn);	/* its last words */
-	return rc;
 }
 
 /* Read the pipe to its end or the time limit. */

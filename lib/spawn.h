@@ -48,8 +48,7 @@ struct cic_spawn {
 	unsigned		 stall;		/* seconds without growth of the
 						 * file log_fd, 0 is none; not
 						 * watched with `output` */
-	/* called at least every half second while we wait, and at the
-	 * end; NULL: none */
+	/* called at least every half second while we wait, or NULL */
 	void			(*tick)(void *arg);
 	void			*tick_arg;
 };

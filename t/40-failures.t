@@ -25,6 +25,8 @@ ends_with FAILED '*line 3 column*--allow-downgrades*' "an option in a package li
 ends_with FAILED '*spack*' "what this service does not build yet is said, not left out" cases wants_spack
 ends_with FAILED '*symbolic link*' "a description that is a link out of the registry" cases link
 ends_with FAILED '*apt*Unable to locate package no-such-package-anywhere*' "a package that is not there" cases bad_apt
+shows_why() { like "$(cat "$T/data/builds/$id/journal-1")" '*"step_name":"apt"*"excerpt":"E: Unable to locate*' "$1"; }
+shows_why "the journal has the step and the lines that show why"
 ends_with FAILED '*post_inst.sh failed*licence server does not answer*' "a post_inst.sh that fails: its last words" cases bad_post
 is "$(find "$T/images" -type f -name '*bad*' -o -name '.*' -type f)" "" "no file of a failed build is left"
 
@@ -60,6 +62,7 @@ rig docker
 config docker builtin
 start
 ends_with FAILED '*apt*Unable to locate package no-such-package-anywhere*' "docker: a package that is not there" cases bad_apt
+shows_why "docker: the same"
 ends_with FAILED '*post_inst.sh failed*licence server does not answer*' "docker: the last words of post_inst.sh" cases bad_post
 ends_with FINISHED '' "docker: the word error: is no failure" cases ok
 done_testing

@@ -133,6 +133,7 @@ run_job(struct job *job)
 	int rc;
 
 	rc = run_stages(job, &err);
+	progress_end(job->progress);
 	sweep_processes(job->build.id);	/* what a killed client left */
 	if (rc == 0) {
 		set_message(job);

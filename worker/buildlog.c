@@ -72,24 +72,27 @@ set_step(struct cic_progress *p, const char *name)
 
 /* "RUN --mount=… sh x" → "RUN sh x": options say nothing to people. */
 static void
-set_instruction(struct cic_progress *p, const char *text)
+set_instruction(struct cic_progress *p, int step, int steps, const char *text)
 {
-	size_t word = strcspn(text, " "), n = word < 16 ? word : 16;
+	size_t word = strcspn(text, " "), n;
 	char short_text[LOGLINE_MAX];
 
+	logline_copy(short_text, word < 16 ? word + 1 : 16, text);
+	n = strlen(short_text);
 	while (strncmp(text + word, " --", 3) == 0)
 		word += 1 + strcspn(text + word + 1, " ");
-	memcpy(short_text, text, n);
 	logline_copy(short_text + n, sizeof(short_text) - n, text + word);
 	set_step(p, short_text);
+	p->step = step;
+	p->steps = steps;
 }
 
 /* "[stage-0  4/11] RUN …" */
 static void
 buildkit_event(struct cic_progress *p, const char *text)
 {
-	const char *end = strchr(text, ']'), *at = text;
-	const char *rest;
+	const char *end = strchr(text, ']'), *at;
+	int step, steps;
 
 	if (logline_after(text, "exporting to ") != NULL)
 		set_step(p, "storing the image");
@@ -97,27 +100,26 @@ buildkit_event(struct cic_progress *p, const char *text)
 		return;
 	for (at = end; at > text + 1 && at[-1] != ' '; at--)
 		;
-	rest = logline_fraction(at, STEPS_MAX, &p->step, &p->steps);
-	if (rest == end)
-		set_instruction(p, end + strspn(end, "] "));
+	if (logline_fraction(at, STEPS_MAX, &step, &steps) == end)
+		set_instruction(p, step, steps, end + strspn(end, "] "));
 }
 
 /* "[1/2] STEP 4/11: RUN …" */
 static void
 podman_step(struct cic_progress *p, const char *text)
 {
-	int ignored;
+	int step, steps;
 	const char *rest = text[0] == '[' ?
-	    logline_fraction(text + 1, STEPS_MAX, &ignored, &ignored) : NULL;
+	    logline_fraction(text + 1, STEPS_MAX, &step, &steps) : NULL;
 
 	if (rest != NULL)
 		text = rest + strspn(rest, "] ");
 	text = logline_after(text, "STEP ");
 	if (text == NULL)
 		return;
-	rest = logline_fraction(text, STEPS_MAX, &p->step, &p->steps);
+	rest = logline_fraction(text, STEPS_MAX, &step, &steps);
 	if (rest != NULL && rest[0] == ':')
-		set_instruction(p, rest + strspn(rest, ": "));
+		set_instruction(p, step, steps, rest + strspn(rest, ": "));
 }
 
 static void

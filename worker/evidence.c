@@ -97,16 +97,20 @@ exit_status(const char *error)
 static void
 set_error(struct evidence *e, const char *text)
 {
-	static const char *const ends[] = { "did not complete successfully: ",
-	    "]: ", "\": " };
-	const char *at = NULL;
+	static const struct { const char *start, *end; } command[] = {
+		{ "process ", "did not complete successfully: " },
+		{ "executor failed running ", "]: " },
+		{ "building at STEP ", "\": " },
+		{ "error building at STEP ", "\": " },
+	};
+	const char *end;
 	size_t i;
 
 	e->status = exit_status(text);
-	for (i = 0; i < sizeof(ends) / sizeof(ends[0]) && at == NULL; i++) {
-		at = strstr(text, ends[i]);
-		if (at != NULL)
-			text = at + strlen(ends[i]);
+	for (i = 0; i < sizeof(command) / sizeof(command[0]); i++) {
+		end = strstr(text, command[i].end);
+		if (end != NULL && logline_after(text, command[i].start) != NULL)
+			text = end + strlen(command[i].end);
 	}
 	logline_copy(e->error, sizeof(e->error), text);
 }
@@ -296,8 +300,10 @@ spack_marker(struct evidence *e, const struct logline *line, const char *text)
 static const char *
 pip_error(const char *text)
 {
-	const char *error = logline_after(text, "ERROR: ");
+	const char *error;
 
+	text += strspn(text, " ");	/* a package's own are set in */
+	error = logline_after(text, "ERROR: ");
 	if (error == NULL)
 		error = logline_after(text, "error: ");
 	return error != NULL && strstr(error, "dependency resolver") == NULL &&

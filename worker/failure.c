@@ -29,16 +29,16 @@ struct verdict {
 
 /* --- words to look for ---------------------------------------------------- */
 
-static const char *const disk_words[] = { "o space left on device", NULL };
+static const char *const disk_words[] = { "no space left on device", NULL };
 /* said by tests of what is missing, too: at the very end only */
-static const char *const memory_words[] = { "annot allocate memory",
-    "out of memory", "Out of memory", "MemoryError", "std::bad_alloc", NULL };
-static const char *const network_words[] = { "emporary failure resolving",
-    "Temporary failure in name resolution", "ould not resolve host",
-    "Could not resolve '", "Failed to fetch ", "onnection timed out",
-    "onnection refused", "etwork is unreachable", "Could not connect to ",
-    "no such host", "i/o timeout",
-    "Failed to establish a new connection", "All fetchers failed", NULL };
+static const char *const memory_words[] = { "cannot allocate memory",
+    "out of memory", "MemoryError", "std::bad_alloc", NULL };
+static const char *const network_words[] = { "Temporary failure resolving",
+    "Temporary failure in name resolution", "Could not resolve host",
+    "Could not resolve '", "Failed to fetch ", "Connection timed out",
+    "Connection refused", "Network is unreachable", "Could not connect to ",
+    "Failed to establish a new connection", "All fetchers failed",
+    "no such host", "i/o timeout", NULL };
 static const char *const engine_words[] = { "Cannot connect to the Docker daemon",
     "error during connect", "code = Unavailable", "failed to dial gRPC",
     "Cannot connect to Podman", NULL };
@@ -46,13 +46,18 @@ static const char *const platform_words[] = { "no match for platform in manifest
     "no matching manifest for ", "no image found in manifest list",
     "no image found in image index", NULL };
 
-static bool
+/* Where the first of the words begins, in any case of letters; NULL: none. */
+static const char *
 says(const char *text, const char *const *words)
 {
-	for (; text != NULL && *words != NULL; words++)
-		if (strstr(text, *words) != NULL)
-			return true;
-	return false;
+	const char *first = NULL, *at;
+
+	for (; text != NULL && *words != NULL; words++) {
+		at = strcasestr(text, *words);
+		if (at != NULL && (first == NULL || at < first))
+			first = at;
+	}
+	return first;
 }
 
 /* The last of the tail's lines that says so, or NULL. */
@@ -63,7 +68,7 @@ find(const struct tail *tail, const char *const *words)
 	unsigned i;
 
 	for (i = 0; (line = tail_line(tail, i)) != NULL; i++)
-		if (says(line, words))
+		if (says(line, words) != NULL)
 			return line;
 	return NULL;
 }
@@ -234,7 +239,7 @@ judge_base(const struct evidence *e, struct verdict *v)
 	v->why = logline_after(why, "Error: ");
 	if (v->why == NULL)
 		v->why = why;
-	v->cause = says(why, platform_words) ? CIC_CAUSE_PLATFORM :
+	v->cause = says(why, platform_words) != NULL ? CIC_CAUSE_PLATFORM :
 	    CIC_CAUSE_BASE_IMAGE;
 	snprintf(v->text, sizeof(v->text), v->cause == CIC_CAUSE_PLATFORM ?
 	    "the base image %.*s is not there for this platform" :
@@ -246,7 +251,7 @@ judge_base(const struct evidence *e, struct verdict *v)
 static bool
 judge_engine(const struct evidence *e, struct verdict *v)
 {
-	const char *why = says(e->error, engine_words) ? e->error :
+	const char *why = says(e->error, engine_words) != NULL ? e->error :
 	    e->engine == ENGINE_UNKNOWN ? find(&e->tail, engine_words) : NULL;
 
 	if (why == NULL)
@@ -262,10 +267,9 @@ judge_engine(const struct evidence *e, struct verdict *v)
 static bool
 judge_platform(const struct evidence *e, struct verdict *v)
 {
-	static const char *const words[] = { "exec format error",
-	    "Exec format error", NULL };
+	static const char *const words[] = { "exec format error", NULL };
 	const char *why = e->step != STEP_NONE ? NULL :
-	    says(e->error, words) ? e->error : find(&e->tail, words);
+	    says(e->error, words) != NULL ? e->error : find(&e->tail, words);
 
 	if (why == NULL)
 		return false;
@@ -283,9 +287,9 @@ static const char *
 decisive(const struct evidence *e, const struct verdict *v,
     const char *const *words)
 {
-	if (says(e->error, words))
+	if (says(e->error, words) != NULL)
 		return e->error;
-	if (says(v->why, words))
+	if (says(v->why, words) != NULL)
 		return v->why;
 	return v->tail != NULL ? find(v->tail, words) : NULL;
 }
@@ -347,8 +351,7 @@ conclude(const struct evidence *e, struct verdict *v, struct failure *f)
 
 	f->cause = v->cause;
 	show(f, v);
-	if (e->status != KILLED_STATUS &&
-	    (line = decisive(e, v, disk_words)) != NULL) {
+	if ((line = decisive(e, v, disk_words)) != NULL) {
 		f->cause = CIC_CAUSE_DISK;
 		prefix = "the disk is full: ";
 		v->why = line;
@@ -360,7 +363,8 @@ conclude(const struct evidence *e, struct verdict *v, struct failure *f)
 	    strstr(line, " 404 ") == NULL) {
 		snprintf(text, sizeof(text), line == v->why ?
 		    " (a server could not be reached)" :
-		    " (a server could not be reached: %.300s)", line);
+		    " (a server could not be reached: %.200s)",
+		    says(line, network_words));
 		suffix = text;
 	}
 	say(f, prefix, v, suffix);
@@ -428,6 +432,7 @@ failure_save_log(const struct failure *f, int fd, const char *path,
 	struct loglines *lines;
 	int rc;
 
+	unlink(path);	/* of an earlier start */
 	if (f->log_start == 0 || f->log_end <= f->log_start)
 		return 0;
 	lines = malloc(sizeof(*lines));
@@ -439,7 +444,6 @@ failure_save_log(const struct failure *f, int fd, const char *path,
 	loglines_end(lines);
 	free(lines);
 	/* what is longer than that is still in the build's log */
-	unlink(path);
 	rc = cic_write_new_file(path, s.text.data, s.text.len, 0640, err);
 	cic_buf_release(&s.text);
 	return rc;

@@ -40,8 +40,8 @@ void failure_of_log(int fd, off_t start, const char *fallback,
 void failure_of_push(int fd, off_t start, const char *fallback,
     struct failure *failure);
 
-/* Write the package's own log, readable, to `path`, anew; does nothing when
- * there is none.  Lines are cut as loglines.h says. */
+/* Write the package's own log, readable, to `path`, anew; when there is none,
+ * there is no such file afterwards.  Lines are cut as loglines.h says. */
 int failure_save_log(const struct failure *failure, int fd, const char *path,
     struct cic_err *err);
 

@@ -55,6 +55,15 @@ progress_stage(struct progress *p, const char *name)
 }
 
 void
+progress_end(struct progress *p)
+{
+	look(p);
+	loglines_end(&p->log.lines);
+	if (cic_progress_differs(&p->log.progress, &p->told))
+		tell(p);
+}
+
+void
 progress_tick(void *progress)
 {
 	struct progress *p = progress;

@@ -2,7 +2,7 @@
  * cic-build tells the worker how far it is: what the log got since the last
  * look is read, and the journal gets a line when that changes what people see.
  *
- * Not for threads: begin, stage and tick are called from one.
+ * Not for threads: all of these are called from one.
  */
 #ifndef CIC_PROGRESS_H
 #define CIC_PROGRESS_H
@@ -24,6 +24,9 @@ void progress_begin(struct progress *p, int log_fd, int journal_fd);
 
 /* A stage begins: told at once. */
 void progress_stage(struct progress *p, const char *name);
+
+/* The last stage is over, one way or the other: what is new is told at once. */
+void progress_end(struct progress *p);
 
 /* For struct cic_spawn: look, and tell when there is something new and the
  * last line is a second old.  Reads at most a few MiB; a log that grows faster

@@ -80,13 +80,13 @@ save_package_log(const struct job *job)
 static int
 explain(struct job *job, off_t start, struct cic_err *err)
 {
-
+	/* a build that was ended for its time has last lines, too */
+	failure_of_log(job->log_fd, start, err->msg, &job->failure);
+	save_package_log(job);
 	if (err->code != CIC_EIO) {
 		job_set_cause(job, CIC_CAUSE_IMAGE_BUILD, err);
 		return -1;
 	}
-	failure_of_log(job->log_fd, start, err->msg, &job->failure);
-	save_package_log(job);
 	cic_err_set(err, CIC_EIO, "%s", job->failure.sentence);
 	job_set_cause(job, job->failure.cause, err);
 	return -1;

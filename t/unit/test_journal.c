@@ -59,6 +59,17 @@ read_all(int want)
 	assert_int_equal(count, want);
 }
 
+static int
+fail_with(const char *message)
+{
+	struct failure failure = { .cause = CIC_CAUSE_APT };
+
+	snprintf(failure.sentence, sizeof(failure.sentence), "%s", message);
+	snprintf(failure.excerpt, sizeof(failure.excerpt), "%s", "E: a\n\"b\"\n");
+	snprintf(failure.package, sizeof(failure.package), "%s", "zlib@1.3.1");
+	return journal_write_failed(fd, &failure, &err);
+}
+
 static void
 round_trip(void **state)
 {
@@ -70,8 +81,8 @@ round_trip(void **state)
 	journal_write_state(fd, CIC_STARTED, &err);
 	journal_write_state(fd, CIC_CONVERTING, &err);
 	for (int c = 1; c < CIC_CAUSE__MAX; c++)
-		assert_int_equal(journal_write_failed(fd, (enum cic_cause)c,
-		    "why", &err), 0);
+		assert_int_equal(journal_write_failed(fd, &(struct failure){
+		    .cause = (enum cic_cause)c, .sentence = "why" }, &err), 0);
 	assert_int_equal(journal_write_finished(fd, &job, &err), 0);
 	read_all(2 + CIC_CAUSE__MAX);
 	assert_int_equal(seen[1].state, CIC_CONVERTING);
@@ -100,9 +111,48 @@ cut_message(void **state)
 	(void)state;
 	memset(message, 'm', sizeof(message));
 	strcpy(message + CIC_MESSAGE_MAX - 3, "\xe2\x82");
-	assert_int_equal(journal_write_failed(fd, CIC_CAUSE_APT, message, &err), 0);
+	assert_int_equal(fail_with(message), 0);
 	read_all(1);
 	assert_int_equal(seen[0].cause, CIC_CAUSE_APT);
+	assert_string_equal(seen[0].excerpt, "E: a\n\"b\"\n");
+	assert_string_equal(seen[0].package, "zlib@1.3.1");
+}
+
+static void
+progress(void **state)
+{
+	struct cic_progress p = { .stage = "build", .step = 4, .steps = 11,
+	    .step_name = "spack \"x\"", .package = "zlib@1.3.1",
+	    .packages_done = 3, .packages = 112, .output = 1700000000000 };
+	struct cic_progress none = { .step = 0 };
+
+	(void)state;
+	assert_int_equal(journal_write_progress(fd, &p, &err), 0);
+	assert_int_equal(journal_write_progress(fd, &none, &err), 0);
+	add("{\"event\":\"progress\"}\n{\"event\":\"progress\",\"progress\":{"
+	    "\"step\":-1,\"steps\":1e9,\"packages\":\"7\",\"stage\":"
+	    "\"0123456789abcdef\",\"output\":-5,\"package\":7}}\n");
+	read_all(4);
+	assert_int_equal(seen[0].event, JOURNAL_PROGRESS);
+	assert_memory_equal(&seen[0].progress, &p, sizeof(p));
+	for (int i = 1; i < 4; i++)
+		assert_memory_equal(&seen[i].progress, &none, sizeof(none));
+}
+
+/* Every byte of it becomes six, and still it is one line that is read. */
+static void
+largest_failure(void **state)
+{
+	static struct failure failure = { .cause = CIC_CAUSE_SPACK };
+
+	(void)state;
+	memset(failure.sentence, 1, sizeof(failure.sentence) - 1);
+	memset(failure.excerpt, 2, sizeof(failure.excerpt) - 1);
+	memset(failure.package, 3, sizeof(failure.package) - 1);
+	assert_int_equal(journal_write_failed(fd, &failure, &err), 0);
+	read_all(1);
+	assert_string_equal(seen[0].excerpt, failure.excerpt);
+	assert_string_equal(seen[0].package, failure.package);
 }
 
 static void
@@ -141,6 +191,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(round_trip), T(cut_message), T(torn), T(garbage),
+		T(progress), T(largest_failure),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

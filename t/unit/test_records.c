@@ -47,6 +47,15 @@ add(int fd, const void *text, size_t len)
 
 #define GOOD "{\"event\":\"state\",\"state\":\"BUILDING\"}\n"
 
+static int
+fail_with(int fd, const char *message)
+{
+	struct failure failure = { .cause = CIC_CAUSE_APT };
+
+	snprintf(failure.sentence, sizeof(failure.sentence), "%s", message);
+	return journal_write_failed(fd, &failure, &err);
+}
+
 static void
 written_and_read(void **state)
 {
@@ -65,7 +74,7 @@ written_and_read(void **state)
 	job.keep_file = true;
 	assert_int_equal(journal_write_state(fd, CIC_STARTED, &err), 0);
 	assert_int_equal(journal_write_finished(fd, &job, &err), 0);
-	assert_int_equal(journal_write_failed(fd, CIC_CAUSE_APT, "why", &err), 0);
+	assert_int_equal(fail_with(fd, "why"), 0);
 	read_from(fd, &at);
 	assert_int_equal(count, 3);
 	assert_int_equal(seen[0].event, JOURNAL_STATE);
@@ -103,9 +112,9 @@ messages_of_any_bytes(void **state)
 	(void)state;
 	memset(message, 0xe4, sizeof(message) - 1);
 	message[sizeof(message) - 1] = '\0';
-	assert_int_equal(journal_write_failed(fd, CIC_CAUSE_APT, message, &err), 0);
+	assert_int_equal(fail_with(fd, message), 0);
 	memset(message, 1, sizeof(message) - 1);
-	assert_int_equal(journal_write_failed(fd, CIC_CAUSE_APT, message, &err), 0);
+	assert_int_equal(fail_with(fd, message), 0);
 	memcpy(job.message, message, sizeof(job.message));
 	assert_int_equal(journal_write_finished(fd, &job, &err), 0);
 	read_from(fd, &at);
@@ -211,6 +220,11 @@ sample(void)
 	    &b.request, &err), 0);
 	cic_request_names(&b.request, &site, true, &b.names);
 	snprintf(b.message, sizeof(b.message), "full \"%s\"", "\x1b[1m\n\xc3\xa4");
+	strcpy(b.excerpt, "zlib.c:1:1: error: \"x\"\nmake: *** Error 1\n");
+	strcpy(b.package, "zlib@1.3.1");
+	b.progress = (struct cic_progress){ .stage = "build", .step = 4,
+	    .steps = 11, .step_name = "spack install", .package = "zlib@1.3.1",
+	    .packages_done = 3, .packages = 112, .output = 1700000000000 };
 	assert_true(cic_build_add_owner(&b, "ann"));
 	assert_true(cic_build_add_owner(&b, ""));
 	assert_false(cic_build_add_owner(&b, "ann"));
@@ -233,6 +247,9 @@ records(void **state)
 	assert_string_equal(one.data, two.data);
 	assert_int_equal(again.owner_count, 2);
 	assert_memory_equal(&again.request, &b.request, sizeof(b.request));
+	assert_memory_equal(&again.progress, &b.progress, sizeof(b.progress));
+	assert_string_equal(again.excerpt, b.excerpt);
+	assert_string_equal(again.package, b.package);
 	cic_build_release(&again);
 	/* every cut of it is refused, and frees what it had */
 	for (size_t n = 0; n < one.len; n++)
@@ -249,6 +266,62 @@ records(void **state)
 	assert_int_equal(b.owner_count, 0);
 	cic_buf_release(&one);
 	cic_buf_release(&two);
+}
+
+/* What was written before there were excerpts and progress. */
+static void
+old_records(void **state)
+{
+	static const char *const gone[] = { "\"excerpt\":", "\"package\":",
+	    "\"progress\":{" };
+	struct cic_build b = sample(), again;
+	struct cic_buf text;
+
+	(void)state;
+	cic_buf_init(&text, 65536);
+	cic_build_print(&text, &b);
+	/* the progress has a package of its own: three keys, three times */
+	for (int pass = 0; pass < 3; pass++)
+		for (size_t i = 0; i < COUNT(gone); i++) {
+			char *at = strstr(text.data, gone[i]);
+
+			if (at != NULL)
+				at[1] = 'X';
+		}
+	assert_null(strstr(text.data, "\"progress\""));
+	if (cic_build_parse(text.data, text.len, &site, &again, &err) != 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(again.excerpt, "");
+	assert_string_equal(again.package, "");
+	assert_int_equal(again.progress.steps, 0);
+	assert_string_equal(again.message, b.message);
+	cic_build_release(&again);
+	cic_build_release(&b);
+	cic_buf_release(&text);
+}
+
+static void
+differences(void **state)
+{
+	struct cic_build build = sample();
+	struct cic_progress a = build.progress, b = a;
+
+	(void)state;
+	cic_build_release(&build);
+	assert_false(cic_progress_differs(&a, &b));
+	a.output += 9999;
+	assert_false(cic_progress_differs(&a, &b));
+	a.output++;
+	assert_true(cic_progress_differs(&a, &b));
+#define DIFFERS(change) do { a = b; change; \
+	assert_true(cic_progress_differs(&a, &b)); } while (0)
+	DIFFERS(a.stage[0] = 'x');
+	DIFFERS(a.step++);
+	DIFFERS(a.steps++);
+	DIFFERS(a.step_name[0] = 'x');
+	DIFFERS(a.package[0] = 'x');
+	DIFFERS(a.packages_done++);
+	DIFFERS(a.packages++);
 }
 
 static void
@@ -336,7 +409,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT(written_and_read), UNIT(messages_of_any_bytes),
 		UNIT(torn), UNIT(garbage), UNIT(long_lines), UNIT(records),
-		UNIT(spoiled_records), UNIT(status_bodies), UNIT(words),
+		UNIT(spoiled_records), UNIT(old_records), UNIT(differences),
+		 UNIT(status_bodies), UNIT(words),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -211,6 +211,48 @@ too_much(void **state)
 	assert_int_equal(err.code, CIC_EINVAL);
 }
 
+static int ticks;
+static const char *tick_file;
+
+static void
+on_tick(void *arg)
+{
+	assert_ptr_equal(arg, &ticks);
+	if (++ticks == 2)
+		close(open(tick_file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+}
+
+/* The child waits for what the second call does, and so do we for its end. */
+static void
+ticking(void **state)
+{
+	static const struct cic_spawn t[] = {
+		{ .timeout = 0 }, { .timeout = 60 }, { .output = &out },
+	};
+	char path[] = "/tmp/cic-unit-XXXXXX", line[200];
+	const char *const args[] = { "sh", "-c", line, NULL };
+	struct cic_spawn spawn;
+	int status, fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	tick_file = path;
+	snprintf(line, sizeof(line), "i=0; until [ -e %s ]; do sleep 0.1; "
+	    "i=$((i+1)); [ $i -lt 100 ] || exit 1; done", path);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		unlink(path);
+		ticks = 0;
+		spawn = t[i];
+		spawn.tick = on_tick;
+		spawn.tick_arg = &ticks;
+		assert_int_equal(run_limited(args, spawn, &status), 0);
+		assert_int_equal(status, 0);
+		assert_in_range(ticks, 2, 100);
+	}
+	unlink(path);
+}
+
 int
 main(void)
 {
@@ -218,6 +260,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(arguments), T(descriptors), T(statuses), T(not_there),
 		T(limits), T(too_much), T(environment),
+		T(ticking),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
