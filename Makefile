@@ -28,7 +28,7 @@ FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 # worker/ holds two programs; what both need stands in the second list, too
 WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end)
 BUILD_OBJ = $(filter-out $(WORKER_ALONE),$(patsubst %.c,$(BUILD)/%.o,$(wildcard worker/*.c)))
-WORKER_OBJ = $(WORKER_ALONE) $(patsubst %,$(BUILD)/worker/%.o,sweep limits job journal \
+WORKER_OBJ = $(WORKER_ALONE) $(patsubst %,$(BUILD)/worker/%.o,sweep cgroup job journal \
 	progress buildlog loglines)
 PROGRAMS = $(BUILD)/cic.fcgi $(BUILD)/cic-worker $(BUILD)/cic-build
 UNIT = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/test_*.c))

@@ -14,7 +14,7 @@
 #include "buf.h"
 #include "end.h"
 #include "job.h"
-#include "limits.h"
+#include "cgroup.h"
 #include "log.h"
 #include "sweep.h"
 
@@ -320,7 +320,7 @@ run_follow(const struct worker *worker, struct run *run)
 		return false;
 	}
 	sweep_processes(run->id);
-	limits_end(run->id);
+	cgroup_end(run->id);
 	if (!run->ended)	/* else it has removed its own */
 		sweep_containers(worker->conf, run->id, worker->null_fd);
 	return end_run(worker, run);

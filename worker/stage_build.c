@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "failure.h"
-#include "limits.h"
+#include "cgroup.h"
 
 #define OPTIONS_MAX	32
 
@@ -104,7 +104,7 @@ stage_build(struct job *job, struct cic_err *err)
 	    .timeout = job_seconds_left(job),
 	    .stall = (unsigned)job->conf->stall_timeout };
 	struct options options = { .count = 0 };
-	char cgroup[LIMITS_NAME_MAX];
+	char cgroup[CGROUP_NAME_MAX];
 	off_t start;
 	int rc;
 
@@ -113,14 +113,14 @@ stage_build(struct job *job, struct cic_err *err)
 	    job_path(job, "iid", iidfile, err) != 0 ||
 	    job_path(job, "Dockerfile", dockerfile, err) != 0)
 		return -1;
-	if (limits_begin(job->conf, job->build.id, cgroup, err) != 0)
+	if (cgroup_begin(job->conf, job->build.id, cgroup, err) != 0)
 		return -1;
 	make_options(job, &options);
 	build.options = options.word;
 	build.cgroup = cgroup;
 	start = lseek(job->log_fd, 0, SEEK_END);
 	rc = cic_engine_build(&engine, &build, job->image_id, err);
-	limits_end(job->build.id);
+	cgroup_end(job->build.id);
 	if (rc != 0)
 		return explain(job, start, err);
 	job->in_engine = true;

@@ -23,7 +23,7 @@
 #include "end.h"
 #include "engine.h"
 #include "engine_gc.h"
-#include "limits.h"
+#include "cgroup.h"
 #include "log.h"
 #include "run.h"
 #include "spawn.h"
@@ -251,7 +251,7 @@ check_site(const struct cic_conf *conf, int null_fd, struct cic_err *err)
 	}
 	if (cic_engine_check(conf, null_fd, err) != 0)
 		return -1;
-	return limits_check(conf, null_fd, err);
+	return cgroup_check(conf, null_fd, err);
 }
 
 /* Package caches are what makes the second build fast. */

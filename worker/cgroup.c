@@ -1,5 +1,5 @@
-/* Memory and processes of one image build; see limits.h. */
-#include "limits.h"
+/* Memory and processes of one image build; see cgroup.h. */
+#include "cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,8 +74,8 @@ make_group(const struct controller *c, const char *id,
 }
 
 int
-limits_begin(const struct cic_conf *conf, const char *id,
-    char name[LIMITS_NAME_MAX], struct cic_err *err)
+cgroup_begin(const struct cic_conf *conf, const char *id,
+    char name[CGROUP_NAME_MAX], struct cic_err *err)
 {
 	const unsigned long long values[CONTROLLERS] = {
 		(unsigned long long)conf->memory << 20,
@@ -88,16 +88,16 @@ limits_begin(const struct cic_conf *conf, const char *id,
 		return 0;
 	for (i = 0; i < CONTROLLERS; i++)
 		if (make_group(&controllers[i], id, values[i], err) != 0) {
-			limits_end(id);
+			cgroup_end(id);
 			return cic_err_wrap(err, "limits.%s", i == 0 ?
 			    "memory" : "processes");
 		}
-	snprintf(name, LIMITS_NAME_MAX, "/cic-%s", id);
+	snprintf(name, CGROUP_NAME_MAX, "/cic-%s", id);
 	return 0;
 }
 
 void
-limits_end(const char *id)
+cgroup_end(const char *id)
 {
 	char path[CIC_PATH_MAX];
 	struct cic_err ignored;
@@ -131,17 +131,17 @@ check_docker(const struct cic_conf *conf, int log_fd, struct cic_err *err)
 }
 
 int
-limits_check(const struct cic_conf *conf, int log_fd, struct cic_err *err)
+cgroup_check(const struct cic_conf *conf, int log_fd, struct cic_err *err)
 {
-	char name[LIMITS_NAME_MAX];
-	int rc = limits_begin(conf, "check", name, err);
+	char name[CGROUP_NAME_MAX];
+	int rc = cgroup_begin(conf, "check", name, err);
 
 	if (rc != 0)
 		return cic_err_wrap(err, "this worker cannot hold image builds "
 		    "to limits (it takes root and a writable /sys/fs/cgroup)");
 	if (name[0] == '\0')
 		return 0;
-	limits_end("check");
+	cgroup_end("check");
 	if (conf->engine == CIC_ENGINE_DOCKER &&
 	    check_docker(conf, log_fd, err) != 0)
 		return cic_err_wrap(err, "limits.memory, limits.processes");
