@@ -1,0 +1,139 @@
+#!/bin/sh
+# Goal: what a site sets is what image builds get: its archives, its mirror, its proxies, its own base image; and nothing
+# of it is left in the image.
+. "$(dirname "$0")/lib.sh"
+REGISTRY=$top/t/data/registry
+rig podman docker
+
+# ---- a mirror of the site: the machine's own, behind a web server of ours
+upstream=$("$top/conf/setup/mirror.sh" | sed -n 's|.*\(https\{0,1\}://[^ ]*/debian\)/* .*|\1|p' | head -n 1)
+mkdir -p "$T/mirror/tmp"
+write_mirror() {
+    mirror_port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000))
+    cat > "$T/mirror/nginx.conf" <<END
+worker_processes 1;
+pid $T/mirror/nginx.pid;
+error_log $T/mirror/error.log;
+events { }
+http {
+	access_log $T/mirror/access.log;
+	client_body_temp_path $T/mirror/tmp/a;
+	proxy_temp_path $T/mirror/tmp/b;
+	fastcgi_temp_path $T/mirror/tmp/c;
+	uwsgi_temp_path $T/mirror/tmp/d;
+	scgi_temp_path $T/mirror/tmp/e;
+	server {
+		listen 127.0.0.1:$mirror_port;
+		location /site/debian/ { proxy_pass $upstream/; }
+	}
+}
+END
+}
+start_mirror() {
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        write_mirror
+        PATH=$PATH:/usr/sbin nginx -p "$T/mirror" -c "$T/mirror/nginx.conf" 2>> "$T/mirror/start.log" && return 0
+    done
+    echo "Bail out! nginx does not start: $(cat "$T/mirror/start.log")"
+    exit 1
+}
+stop_mirror() { [ ! -s "$T/mirror/nginx.pid" ] || kill "$(cat "$T/mirror/nginx.pid")"; }
+trap 'stop_mirror; cleanup' EXIT
+start_mirror
+
+mkdir -p "$T/archives/sub"
+echo licensed > "$T/archives/sub/source.tar"
+ln -s source.tar "$T/archives/sub/latest"
+
+# in_image COMMAND - run something in what was built
+in_image() {
+    case $engine in podman) program=$PODMAN ;; docker) program=$DOCKER ;; esac
+    "$program" run --rm --network none "${IMAGES}cases_site_x86_64_nompi_nogpu:latest" "$1" 2>&1
+}
+
+for engine in podman docker; do
+    rm -rf "$T/data" "$T/images"
+    IMAGES=localhost/t$$/$engine/
+    MORE_BUILD="  site_packages: $T/archives
+network:
+  http_proxy: http://127.0.0.1:9
+  https_proxy: http://127.0.0.1:9
+  no_proxy: 127.0.0.1,localhost
+  apt_mirrors: [\"http://127.0.0.1:$mirror_port/site/debian\"]"
+    config $engine builtin
+    start
+    id=$(submit cases site)
+    is "$(state_at_end "$id")" FINISHED "$engine: a step is built with the site's settings"
+    log=$T/data/builds/$id/log
+    like "$(grep -c '/site/debian/.*\.deb' "$T/mirror/access.log")" '[1-9]*' "$engine: packages come from the site's mirror"
+    : > "$T/mirror/access.log"
+    ok "$engine: post_inst.sh sees the proxy" grep -q 'proxy is http://127.0.0.1:9' "$log"
+    ok "$engine: and the site's archives, beside it" grep -q 'archive says licensed' "$log"
+    # shellcheck disable=SC2016 # for the shell inside
+    is "$(in_image 'echo "[$http_proxy$HTTP_PROXY]"; grep -rl 127.0.0.1 /etc/apt; ls -A /var/lib/apt/lists /tmp')" \
+        "[]
+/tmp:
+
+/var/lib/apt/lists:" "$engine: the image knows of neither"
+
+    # the archives count: new ones, a new image
+    start
+    echo more > "$T/archives/more"
+    id=$(submit cases site)
+    is "$(state_at_end "$id")" FINISHED "$engine: another archive"
+    ok "$engine: the log says what moved" grep -q 'not up to date: changed since: templates' "$T/data/builds/$id/log"
+    rm "$T/archives/more"
+    stop
+done
+
+# ---- the base image, by an administrator
+MORE_BUILD="  base_from: $BASE_IMAGE"
+config podman builtin
+mkdir -p "$T/templates"
+cp -r "$top/conf/image/." "$T/templates"
+cat > "$T/templates/base/Dockerfile" <<'END'
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+RUN echo made here > /base-mark
+END
+sed -i -e "s|templates: .*|templates: $T/templates|" -e "s|^  base_image: .*|  base_image: ${IMAGES}own-base:1|" "$T/cic.yaml"
+start
+post "$(request BASE BASE)"
+is "$code" 403 "the base image is not everybody's"
+like "$body" '*service.admins*' "and the answer says whose it is"
+sed -i "s|^  data: .*|&\n  admins: [$CIC_USER]|" "$T/cic.yaml"
+stop
+start
+id=$(submit BASE BASE)
+is "$(state_at_end "$id")" FINISHED "an administrator builds it"
+is "$(status_of "$id" | field filename)" base_base_x86_64_nompi_nogpu_v_latest.sif "it has a .sif, too"
+ok "and its image the configured name" "$PODMAN" image exists "${IMAGES}own-base:1"
+id=$(submit cases base)
+is "$(state_at_end "$id")" FINISHED "steps start from it"
+ok "and see what it has" grep -q 'base says made here' "$T/data/builds/$id/log"
+echo 'RUN echo made anew > /base-mark' >> "$T/templates/base/Dockerfile"
+id=$(submit BASE BASE)
+is "$(state_at_end "$id")" FINISHED "its template changes"
+id=$(submit cases base)
+is "$(state_at_end "$id")" FINISHED "and the step is built again"
+ok "because of that" grep -q 'changed since: base$' "$T/data/builds/$id/log"
+
+# ---- rebuild_on, adopt_unlabelled
+sed -i "s|^build:|&\n  rebuild_on: [workflow, machine]|" "$T/cic.yaml"
+stop
+start
+echo 'RUN echo once more > /base-mark' >> "$T/templates/base/Dockerfile"
+id=$(submit BASE BASE ',"force":true')
+is "$(state_at_end "$id")" FINISHED "with rebuild_on the base image is only built when forced"
+id=$(submit cases base)
+is "$(state_at_end "$id")" FINISHED "and steps stay as they are"
+ok "the log says so" grep -q 'is up to date' "$T/data/builds/$id/log"
+printf 'FROM %s\nRUN echo old > /old\n' "$BASE_IMAGE" |
+    "$PODMAN" build --quiet --network host --tag "${IMAGES}cases_ok_x86_64_nompi_nogpu:latest" - > /dev/null 2>&1
+sed -i "s|^build:|&\n  adopt_unlabelled: yes|" "$T/cic.yaml"
+stop
+start
+id=$(submit cases ok)
+is "$(state_at_end "$id")" FINISHED "an image of the original service is taken as it is"
+ok "and not built" grep -q 'is up to date' "$T/data/builds/$id/log"
+done_testing

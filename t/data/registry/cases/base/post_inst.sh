@@ -1,0 +1,1 @@
+echo "base says $(cat /base-mark)"

@@ -1,0 +1,2 @@
+echo "proxy is $http_proxy"
+echo "archive says $(cat sub/latest)"
