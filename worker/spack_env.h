@@ -47,8 +47,8 @@ int spack_env_write(const struct cic_yaml *body,
  * May the packages of this environment be kept in a build cache that builds of
  * other authors take from?
  *
- * Only while nothing but the catalog's recipes runs during `spack install`: a
- * step of its author's that ran there could write what it likes into the cache
+ * Only while nothing but the catalog's recipes runs during `spack install`: code
+ * of the author's own that ran there could write what it likes into the cache
  * under the hash of an honest package.  So this knows what is harmless and says
  * no to the rest.  It does not judge the recipes: their authors are trusted.
  *

@@ -31,18 +31,26 @@ walk(const struct cic_yaml *node)
 	return n;
 }
 
-/* A word may only have got quotes when it was no word YAML knows; one like the
- * line between documents is none. */
+#define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+/* Could YAML know this word: a number, a date, true, null, a merge key? */
+static int
+is_word(const char *text)
+{
+	if (strncmp(text, "---", 3) == 0 || strncmp(text, "...", 3) == 0)
+		return 0;
+	return strcmp(text, "~") == 0 || strcmp(text, "<<") == 0 ||
+	    strcmp(text, "=") == 0 || (strpbrk(text, ALNUM) != NULL &&
+	    text[strspn(text, ALNUM "+-._")] == '\0');
+}
+
 static void
 same_text(const char *a, bool a_plain, const char *b, bool b_plain)
 {
 	if (a_plain && a[0] == '\0')
 		a = "~";
-	if (strcmp(a, b) != 0 || (b_plain && !a_plain))
-		abort();
-	if (a_plain && !b_plain && strncmp(a, "---", 3) != 0 &&
-	    strncmp(a, "...", 3) != 0 && a[strspn(a, "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._~=<")] == '\0')
+	if (strcmp(a, b) != 0 || (b_plain && !a_plain) ||
+	    (a_plain && !b_plain && is_word(a)))
 		abort();
 }
 
