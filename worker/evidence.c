@@ -386,7 +386,7 @@ static bool
 is_noise(const struct evidence *e, const char *text)
 {
 	static const char *const starts[] = { "time=\"", "subprocess exited ",
-	    "[output clipped", "[notice]", "note: ", "hint: ", NULL };
+	    "[output clipped", "[notice]", "note: ", "hint: ", "--> ", NULL };
 	static const char *const engine[] = { "------", " > [", "Dockerfile:",
 	    "ERROR: failed to solve", "process \"", "#", NULL };
 	size_t i;
@@ -440,7 +440,8 @@ collect(const struct logline *line, void *arg)
 			buildkit_header(e, line->text);
 			return;
 		}
-	}
+	} else if (e->engine == ENGINE_PODMAN && line->start == e->from)
+		return;		/* the header */
 	rest = logline_after(line->text, "cic: ");
 	if (rest == NULL && e->in_log) {
 		if (e->keep_log)

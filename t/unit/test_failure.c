@@ -109,7 +109,7 @@ static const struct {
 	    "build container: initializing source docker://localhost/no/such:"
 	    "latest: pinging container registry localhost: Get \"https://"
 	    "localhost/v2/\": dial tcp 127.0.0.1:443: connect: connection "
-	    "refused (a server could not be reached)", NULL, NULL },
+	    "refused (a server could not be reached)", "Trying to pull", "STEP" },
 	{ "docker_platform_base", CIC_CAUSE_PLATFORM, "",
 	    "the base image registry.example.org/hpc/base:1 is not there for "
 	    "this platform: no match for platform in manifest: not found",
