@@ -375,8 +375,13 @@ spack_line(struct evidence *e, const char *text)
 		quote_clear(&e->spack);
 		quote_add(&e->spack, error);
 	} else if (logline_after(text, "==> ") != NULL ||
-	    logline_after(text, "Traceback") != NULL)
+	    logline_after(text, "Traceback") != NULL) {
 		e->quoting = false;
+		/* what an older Spack does next has no marker of ours */
+		if (logline_after(text, "==> Concretized ") != NULL ||
+		    logline_after(text, "==> Installing ") != NULL)
+			e->concretize = false;
+	}
 	else if (e->quoting && text[strspn(text, " ")] != '\0')
 		quote_add(&e->spack, text);
 }

@@ -233,6 +233,12 @@ odd_markers(void **state)
 		{ "cic: step spack\n==> Error: Could not lock\n"
 		    "==> Error: Installation request failed\n", "",
 		    "Spack failed: Could not lock" },
+		{ "cic: step spack\ncic: part concretize\n==> Concretized a\n"
+		    "==> Error: Could not lock\n", "",
+		    "Spack failed: Could not lock" },
+		{ "cic: step spack\ncic: part concretize\n"
+		    "==> Error: Could not lock\n", "",
+		    "Spack cannot concretize the environment: Could not lock" },
 		{ "cic: step spack\ncic: package " A " failed\n"
 		    "cic: step post_inst\nx\n", "", "post_inst.sh failed: x" },
 	};
