@@ -11,7 +11,7 @@
 			"0123456789._+=:~-"
 
 /* Where the version begins: after the first '-' before a digit, else after the
- * last one ("-main"). */
+ * last one ("-main"); 0: nowhere. */
 static size_t
 version_at(const char *id, size_t len)
 {
@@ -41,12 +41,11 @@ buildlog_package(const char *id, char out[CIC_PACKAGE_MAX])
 			return false;
 	if (id[--len] != '-')
 		return false;
-	version = version_at(id, len);
-	if (version == 0)
-		return false;
 	memcpy(out, id, len);
 	out[len] = '\0';
-	out[version - 1] = '@';
+	version = version_at(id, len);
+	if (version > 0)
+		out[version - 1] = '@';
 	return true;
 }
 

@@ -30,7 +30,7 @@ void buildlog_init(struct buildlog *b, off_t at);
 /* Another stage of cic-build; forgets the steps of the last one. */
 void buildlog_stage(struct buildlog *b, const char *name);
 
-/* "zlib-1.3.1-<hash>" → "zlib@1.3.1"; `id` ends at the first space or slash.
+/* "zlib-1.3.1-<hash>" → "zlib@1.3.1", or the name alone; `id` ends at the first space or slash.
  * False: that is no such id. */
 bool buildlog_package(const char *id, char out[CIC_PACKAGE_MAX]);
 

@@ -375,8 +375,13 @@ spack_line(struct evidence *e, const char *text)
 		quote_clear(&e->spack);
 		quote_add(&e->spack, error);
 	} else if (logline_after(text, "==> ") != NULL ||
-	    logline_after(text, "Traceback") != NULL)
+	    logline_after(text, "Traceback") != NULL) {
 		e->quoting = false;
+		/* what an older Spack does next has no marker of ours */
+		if (logline_after(text, "==> Concretized ") != NULL ||
+		    logline_after(text, "==> Installing ") != NULL)
+			e->concretize = false;
+	}
 	else if (e->quoting && text[strspn(text, " ")] != '\0')
 		quote_add(&e->spack, text);
 }
@@ -386,7 +391,7 @@ static bool
 is_noise(const struct evidence *e, const char *text)
 {
 	static const char *const starts[] = { "time=\"", "subprocess exited ",
-	    "[output clipped", "[notice]", "note: ", "hint: ", NULL };
+	    "[output clipped", "[notice]", "note: ", "hint: ", "--> ", NULL };
 	static const char *const engine[] = { "------", " > [", "Dockerfile:",
 	    "ERROR: failed to solve", "process \"", "#", NULL };
 	size_t i;
@@ -440,7 +445,8 @@ collect(const struct logline *line, void *arg)
 			buildkit_header(e, line->text);
 			return;
 		}
-	}
+	} else if (e->engine == ENGINE_PODMAN && line->start == e->from)
+		return;		/* the header */
 	rest = logline_after(line->text, "cic: ");
 	if (rest == NULL && e->in_log) {
 		if (e->keep_log)

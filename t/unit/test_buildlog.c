@@ -194,7 +194,7 @@ packages(void **state)
 		{ "x-1.0-rc1" H " more", "x@1.0-rc1" },
 		{ "x-1" H "/spack-build-out.txt", "x@1" },
 		{ "x-1-abc", NULL }, { "", NULL }, { H, NULL }, { "-1" H, NULL },
-		{ "x" H, NULL }, { "x-1;rm" H, NULL },
+		{ "unknown" H, "unknown" }, { "x-1;rm" H, NULL },
 		{ "x-1-abcdefghijklmnopqrstuvwxyz23456\xc3", NULL },
 	};
 	char out[CIC_PACKAGE_MAX], id[300];

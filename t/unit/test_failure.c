@@ -109,7 +109,7 @@ static const struct {
 	    "build container: initializing source docker://localhost/no/such:"
 	    "latest: pinging container registry localhost: Get \"https://"
 	    "localhost/v2/\": dial tcp 127.0.0.1:443: connect: connection "
-	    "refused (a server could not be reached)", NULL, NULL },
+	    "refused (a server could not be reached)", "Trying to pull", "STEP" },
 	{ "docker_platform_base", CIC_CAUSE_PLATFORM, "",
 	    "the base image registry.example.org/hpc/base:1 is not there for "
 	    "this platform: no match for platform in manifest: not found",
@@ -233,6 +233,12 @@ odd_markers(void **state)
 		{ "cic: step spack\n==> Error: Could not lock\n"
 		    "==> Error: Installation request failed\n", "",
 		    "Spack failed: Could not lock" },
+		{ "cic: step spack\ncic: part concretize\n==> Concretized a\n"
+		    "==> Error: Could not lock\n", "",
+		    "Spack failed: Could not lock" },
+		{ "cic: step spack\ncic: part concretize\n"
+		    "==> Error: Could not lock\n", "",
+		    "Spack cannot concretize the environment: Could not lock" },
 		{ "cic: step spack\ncic: package " A " failed\n"
 		    "cic: step post_inst\nx\n", "", "post_inst.sh failed: x" },
 	};
