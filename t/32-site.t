@@ -6,7 +6,7 @@ REGISTRY=$top/t/data/registry
 rig podman docker
 
 # ---- a mirror of the site: the machine's own, behind a web server of ours
-upstream=$("$top/conf/setup/mirror.sh" | sed -n 's|.*\(https\{0,1\}://[^ ]*/debian\)/* .*|\1|p' | head -n 1)
+sources=$("$top/conf/setup/mirror.sh" | sed 's|.*\(https\{0,1\}://[^ ]*[^ /]\)/* .*|\1|' | sort -u)
 mkdir -p "$T/mirror/tmp"
 write_mirror() {
     mirror_port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000))
@@ -24,7 +24,9 @@ http {
 	scgi_temp_path $T/mirror/tmp/e;
 	server {
 		listen 127.0.0.1:$mirror_port;
-		location /site/debian/ { proxy_pass $upstream/; }
+$(for source in $sources; do
+    printf '		location /site/%s/ { proxy_pass %s/; }\n' "${source##*/}" "$source"
+done)
 	}
 }
 END
@@ -48,10 +50,10 @@ ln -s source.tar "$T/archives/sub/latest"
 # in_image COMMAND - run something in what was built
 in_image() {
     case $engine in podman) program=$PODMAN ;; docker) program=$DOCKER ;; esac
-    "$program" run --rm --network none "${IMAGES}cases_site_x86_64_nompi_nogpu:latest" "$1" 2>&1
+    env -u DOCKER_CONFIG "$program" run --rm --network none "${IMAGES}cases_site_x86_64_nompi_nogpu:latest" "$1" 2>&1
 }
 
-for engine in podman docker; do
+for engine in ${ENGINES:-podman docker}; do
     rm -rf "$T/data" "$T/images"
     IMAGES=localhost/t$$/$engine/
     MORE_BUILD="  site_packages: $T/archives
