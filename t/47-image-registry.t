@@ -29,16 +29,18 @@ registry() {
     tags="$tags $image:docker $image:podman"
 }
 
-# push_both - one image from each engine; pushed and id of both
+give_up() { diag "$(tail -n 20 "$1")"; exit 1; }
+
+# push_both - one image from each engine; sets digest and id of both
 push_both() {
     "$DOCKER" tag "$IMAGES"registry "$image:docker" || exit 1
-    "$DOCKER" --config "$T/auth" push --quiet "$image:docker" > "$T/log.push" 2>&1 || { diag "$(cat "$T/log.push")"; exit 1; }
+    "$DOCKER" --config "$T/auth" push --quiet "$image:docker" > "$T/push.log" 2>&1 || give_up "$T/push.log"
     docker_digest=$("$DOCKER" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image:docker" |
         sed -n "s,^$image@,,p")
     docker_id=$("$DOCKER" image inspect --format '{{.Id}}' "$image:docker")
     "$PODMAN" tag "$IMAGES"registry "$image:podman" || exit 1
-    "$PODMAN" push --quiet --tls-verify=false --authfile "$T/auth/config.json" --digestfile "$T/digest" "$image:podman" \
-        > "$T/log.push" 2>&1 || { diag "$(cat "$T/log.push")"; exit 1; }
+    "$PODMAN" push --quiet --tls-verify=false --authfile "$T/auth/config.json" --digestfile "$T/digest" \
+        "$image:podman" > "$T/push.log" 2>&1 || give_up "$T/push.log"
     podman_digest=$(cat "$T/digest")
     podman_id=sha256:$("$PODMAN" image inspect --format '{{.Id}}' "$image:podman")
 }
@@ -67,8 +69,8 @@ printf 'FROM scratch\nARG BY\nLABEL cic.test=$BY\nCOPY hello /\n' > "$T/context/
 # shellcheck disable=SC2086 # words
 "$DOCKER" buildx build $DOCKER_BUILD_ARGS --platform linux/amd64 --load --build-arg BY=docker --tag "$IMAGES"registry \
     "$T/context" > "$T/build.log" 2>&1 &&
-    "$PODMAN" build $PODMAN_BUILD_ARGS --platform linux/amd64 --build-arg BY=podman --tag "$IMAGES"registry "$T/context" \
-        >> "$T/build.log" 2>&1 || { diag "$(cat "$T/build.log")"; exit 1; }
+    "$PODMAN" build $PODMAN_BUILD_ARGS --layers=false --platform linux/amd64 --build-arg BY=podman \
+        --tag "$IMAGES"registry "$T/context" >> "$T/build.log" 2>&1 || give_up "$T/build.log"
 tags="$tags ${IMAGES}registry"
 
 registry open
