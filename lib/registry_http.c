@@ -133,11 +133,12 @@ part(CURLU *u, CURLUPart which, char *out, size_t size)
 	return fits;
 }
 
-/* May we go to this address?  `what` says whose it is, for the message, in
- * which no more of it stands than scheme and host. */
+/* May we go to this address, relative to `base` unless that is NULL?  `what` says
+ * whose it is, for the message, in which no more of it stands than scheme and
+ * host. */
 static CURLU *
-open_url(const struct cic_registry_http *http, const char *url,
-    const char *what, struct place *place, struct cic_err *err)
+open_url(const struct cic_registry_http *http, const char *base,
+    const char *url, const char *what, struct place *place, struct cic_err *err)
 {
 	CURLU *u = curl_url();
 
@@ -146,7 +147,9 @@ open_url(const struct cic_registry_http *http, const char *url,
 		return NULL;
 	}
 	/* A path is only shown: one that is too long need not be. */
-	if (curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER |
+	if ((base != NULL && curl_url_set(u, CURLUPART_URL, base, 0) !=
+	    CURLUE_OK) ||
+	    curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER |
 	    CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
 	    !part(u, CURLUPART_SCHEME, place->scheme, sizeof(place->scheme)) ||
 	    !part(u, CURLUPART_HOST, place->host, sizeof(place->host)) ||
@@ -194,8 +197,8 @@ cic_registry_token_url(const struct cic_registry_http *http,
     const char *account, struct cic_err *err)
 {
 	struct place place;
-	CURLU *u = open_url(http, realm, "the token service that the registry "
-	    "names", &place, err);
+	CURLU *u = open_url(http, NULL, realm, "the token service that the "
+	    "registry names", &place, err);
 	char *text = NULL, *copy = NULL;
 	bool ok = true;
 	size_t n;
@@ -261,21 +264,29 @@ prepare_auth(const struct call *call)
 	return true;
 }
 
+/* The proxy of this request, or "". */
+static const char *
+proxy_of(const struct call *call)
+{
+	const struct cic_registry *r = call->http->registry;
+
+	if (cic_host_is_loopback(call->place.host))
+		return "";
+	return strcmp(call->place.scheme, "https") == 0 ? r->https_proxy :
+	    r->http_proxy;
+}
+
 static bool
 prepare_way(const struct call *call, int64_t left)
 {
 	const struct cic_registry *r = call->http->registry;
 	struct curl_blob ca = { .data = call->http->ca.data,
 	    .len = call->http->ca.len, .flags = CURL_BLOB_NOCOPY };
-	const char *proxy = strcmp(call->place.scheme, "https") == 0 ?
-	    r->https_proxy : r->http_proxy;
 	CURL *c = call->http->curl;
 
-	if (cic_host_is_loopback(call->place.host))
-		proxy = "";
 	return (ca.len == 0 ||
 	    curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &ca) == CURLE_OK) &&
-	    curl_easy_setopt(c, CURLOPT_PROXY, proxy) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_PROXY, proxy_of(call)) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_NOPROXY, r->no_proxy) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)left) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
@@ -315,14 +326,13 @@ timed_out(const struct call *call, struct cic_err *err)
 	    "seconds", call->label, call->http->registry->timeout);
 }
 
-/* libcurl's own words may name a proxy's password where the proxy's address is
- * wrong: they are taken only from what is known to be harmless. */
+/* libcurl's own words may have a proxy's address in them, and so its password. */
 static int
 bad_transfer(const struct call *call, CURLcode e, struct cic_err *err)
 {
 	const char *why = call->http->why;
 
-	if (*why == '\0')
+	if (*why == '\0' || strchr(proxy_of(call), '@') != NULL)
 		why = curl_easy_strerror(e);
 	switch (e) {
 	case CURLE_WRITE_ERROR:
@@ -484,19 +494,24 @@ static int
 follow(struct call *call, const struct place *first, char **url,
     struct cic_err *err)
 {
-	char *to = NULL;
+	struct curl_header *to;
+	char *text = NULL;
 	CURLU *u;
 
-	curl_easy_getinfo(call->http->curl, CURLINFO_REDIRECT_URL, &to);
-	if (to == NULL)
+	/* libcurl's own CURLINFO_REDIRECT_URL has user and password in it. */
+	if (curl_easy_header(call->http->curl, "Location", 0, CURLH_HEADER, -1,
+	    &to) != CURLHE_OK)
 		return cic_err_set(err, CIC_EIO, "%s: status %ld without a "
 		    "Location", call->label, call->answer->status);
-	u = open_url(call->http, to, "where it redirects to", &call->place, err);
+	u = open_url(call->http, *url, to->value, "where it redirects to",
+	    &call->place, err);
 	if (u == NULL)
 		return cic_err_wrap(err, "%s", call->label);
-	curl_url_cleanup(u);
 	free(*url);
-	*url = strdup(to);
+	*url = curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK ?
+	    strdup(text) : NULL;
+	curl_free(text);
+	curl_url_cleanup(u);
 	if (*url == NULL)
 		return cic_err_set(err, CIC_EIO, "out of memory");
 	call->elsewhere = call->elsewhere || !same_origin(first, &call->place);
@@ -509,8 +524,8 @@ ask_all(struct call *call, char **url, struct cic_err *err)
 {
 	struct place first;
 	unsigned hops;
-	CURLU *u = open_url(call->http, *url, "the registry's address",
-	    &call->place, err);
+	CURLU *u = open_url(call->http, NULL, *url,
+	    "the registry's address", &call->place, err);
 
 	if (u == NULL)
 		return -1;

@@ -1,12 +1,13 @@
 #!/bin/sh
 # rig.sh - have a real component ready for the tests, and say how to use it.
 #
-# usage: rig.sh podman|docker|apptainer     make it ready; prints settings, NAME=value, to be read by a shell
-#        rig.sh stop                        end what "docker" and "podman" started
+# usage: rig.sh podman|docker|apptainer|registry   make it ready; prints settings, NAME=value, to be read by a shell
+#        rig.sh stop                               end what "docker" and "podman" started
 #
 #   podman      PODMAN (a program with storage of its own), PODMAN_BUILD_ARGS
 #   docker      DOCKER (likewise), DOCKER_HOST, DOCKER_CONFIG, DOCKER_BUILD_ARGS
 #   apptainer   APPTAINER
+#   registry    REGISTRY_RIG, a program: see registry.sh, which each test starts and stops for itself
 # Both engines have the base image BASE_IMAGE.  Everything is kept in build/rig, or in the folder $CIC_RIG; what is
 # there is used again.
 #
@@ -42,6 +43,14 @@ apptainer() {
     printf "APPTAINER='%s'\n" "$rig/apptainer/bin/apptainer"
 }
 
+registry() {
+    if ! command -v docker-registry > /dev/null; then
+        echo "rig.sh: docker-registry is missing: conf/setup/packages.sh check installs it." >&2
+        exit 1
+    fi
+    printf "REGISTRY_RIG='%s'\n" "$top/t/rig/registry.sh"
+}
+
 stop() {
     "$top/t/rig/dockerd.sh" stop "$rig/dockerd" >&2
     "$top/conf/setup/podman.sh" --stop "$rig/podman" >&2
@@ -49,7 +58,7 @@ stop() {
 
 mkdir -p "$rig"
 case ${1-} in
-    podman|docker|apptainer|stop) "$1" ;;
+    podman|docker|apptainer|registry|stop) "$1" ;;
     --help|-h) sed -n '2,/^set -eu/{/^set -eu/d;s/^# \{0,1\}//;p;}' "$0" ;;
-    *) echo "rig.sh: say podman, docker, apptainer or stop (--help tells more)." >&2; exit 2 ;;
+    *) echo "rig.sh: say podman, docker, apptainer, registry or stop (--help tells more)." >&2; exit 2 ;;
 esac

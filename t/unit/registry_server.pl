@@ -52,6 +52,7 @@ sub serve {
         sysread($client, $text, 65536, length $text) or return;
     }
     my ($method, $path) = $text =~ /^(\S+) (\S+)/ or return;
+    $path =~ s{(%[0-9A-F]{2})}{lc $1}ge;          # libcurls differ
     my ($host) = $text =~ /^Host: *(.*?)\r$/mi;
     my ($authorization) = $text =~ /^(?:Proxy-)?Authorization: *(.*?)\r$/mi;
     $authorization //= 'none';
