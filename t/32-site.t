@@ -67,6 +67,7 @@ network:
     id=$(submit cases site)
     is "$(state_at_end "$id")" FINISHED "$engine: a step is built with the site's settings"
     log=$T/data/builds/$id/log
+    tail -n 30 "$log" >> /tmp/32.log; [ -n "${ENGINES:-}" ] && status_of "$id" >> /tmp/32.log
     like "$(grep -c '/site/debian/.*\.deb' "$T/mirror/access.log")" '[1-9]*' "$engine: packages come from the site's mirror"
     : > "$T/mirror/access.log"
     ok "$engine: post_inst.sh sees the proxy" grep -q 'proxy is http://127.0.0.1:9' "$log"
