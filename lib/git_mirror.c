@@ -64,7 +64,7 @@ cic_mirror_make(const struct cic_git *git, const char *mirror,
 	if (cic_remove_tree(mirror, err) != 0)
 		return -1;
 	cic_git_argv(&argv, NULL, "init", "--quiet", "--bare", "--template=",
-	    mirror, NULL);
+	    mirror);
 	switch (cic_git_run(git, &argv, NULL, 0, NULL, err)) {
 	case 0:
 		return 0;
@@ -94,7 +94,7 @@ cic_mirror_has(const struct cic_git *git, const struct cic_git_commit *at)
 
 	snprintf(spec, sizeof(spec), "refs/cic/%s", at->commit);
 	cic_git_argv(&argv, at->mirror, "rev-list", "--objects",
-	    "--max-count=1", "--quiet", spec, "--", NULL);
+	    "--max-count=1", "--quiet", spec, "--");
 	return cic_git_ask(git, &argv, NULL) == 0;
 }
 
@@ -105,7 +105,7 @@ is_damaged(const struct cic_git *git, const char *mirror)
 	struct cic_argv argv;
 
 	cic_git_argv(&argv, mirror, "rev-list", "--objects", "--quiet",
-	    "--all", NULL);
+	    "--all");
 	return cic_git_ask(git, &argv, NULL) != 0;
 }
 
@@ -118,7 +118,7 @@ is_sound(const struct cic_git *git, const struct cic_git_commit *at)
 
 	snprintf(spec, sizeof(spec), "refs/cic/%s", at->commit);
 	cic_git_argv(&argv, at->mirror, "fsck", "--full", "--no-dangling",
-	    "--no-progress", spec, NULL);
+	    "--no-progress", spec);
 	return cic_mirror_has(git, at) && cic_git_ask(git, &argv, NULL) == 0;
 }
 
@@ -144,7 +144,7 @@ cic_mirror_keep(const struct cic_git *git, const struct cic_git_commit *at,
 
 	remove_ref_lock(at);
 	snprintf(ref, sizeof(ref), "refs/cic/%s", at->commit);
-	cic_git_argv(&argv, at->mirror, "update-ref", ref, at->commit, NULL);
+	cic_git_argv(&argv, at->mirror, "update-ref", ref, at->commit);
 	rc = cic_git_run(git, &argv, NULL, 0, NULL, err);
 	return rc <= 0 ? rc : cic_err_set(err, CIC_EIO,
 	    "git update-ref %s in %s failed; see the log for what git said",
@@ -163,8 +163,7 @@ fetch_commit(const struct cic_git *git, const struct cic_git_commit *at,
 	snprintf(refspec, sizeof(refspec), "+%s:refs/cic/%s", at->commit,
 	    at->commit);
 	cic_git_argv(&argv, at->mirror, "fetch", "--quiet", "--depth=1",
-	    "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
-	    NULL);
+	    "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head");
 	cic_git_add_url(&argv, at->url);
 	cic_argv_add(&argv, refspec);
 	return cic_git_talk(git, &argv, at->url, NULL, err);
@@ -178,8 +177,7 @@ fetch_history(const struct cic_git *git, const struct cic_git_commit *at,
 	int rc;
 
 	cic_git_argv(&argv, at->mirror, "fetch", "--quiet", "--prune",
-	    "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
-	    NULL);
+	    "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head");
 	cic_git_add_url(&argv, at->url);
 	cic_argv_add(&argv, "+refs/heads/*:refs/cic-heads/*");
 	cic_argv_add(&argv, "+refs/tags/*:refs/cic-tags/*");
