@@ -1,6 +1,7 @@
 /* Mirrors of repositories; see git_mirror.h. */
 #include "git_mirror.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,20 +47,49 @@ cic_mirror_lock(const struct cic_git *git, const char *mirror,
 	    "another fetch holds %s for more than %u s", path, git->timeout);
 }
 
+static int
+remove_lock(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	size_t len = strlen(path);
+
+	(void)st;
+	(void)ftw;
+	/* no ref ends so: git-check-ref-format(1) */
+	if (type == FTW_F && len > 5 && strcmp(path + len - 5, ".lock") == 0)
+		unlink(path);
+	return 0;
+}
+
+/* git's own locks, when it was killed: we hold ours, so whoever made them is
+ * dead. */
+static int
+remove_locks(const char *mirror, struct cic_err *err)
+{
+	static const char *const places[] = { "shallow.lock",
+	    "packed-refs.lock", "refs" };
+	char path[CIC_PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (cic_path_format(path, err, "%s/%s", mirror, places[i]) != 0)
+			return -1;
+		nftw(path, remove_lock, 16, FTW_PHYS);
+	}
+	return 0;
+}
+
 int
 cic_mirror_make(const struct cic_git *git, const char *mirror,
     struct cic_err *err)
 {
 	struct cic_argv argv;
-	char stale[CIC_PATH_MAX];
+	char head[CIC_PATH_MAX];
 	struct stat st;
 
-	if (cic_path_format(stale, err, "%s/shallow.lock", mirror) != 0)
+	if (remove_locks(mirror, err) != 0 ||
+	    cic_path_format(head, err, "%s/HEAD", mirror) != 0)
 		return -1;
-	unlink(stale);	/* we hold the lock: whoever made it is dead */
-	if (cic_path_format(stale, err, "%s/HEAD", mirror) != 0)
-		return -1;
-	if (stat(stale, &st) == 0 && st.st_size > 0)
+	if (stat(head, &st) == 0 && st.st_size > 0)
 		return 0;
 	if (cic_remove_tree(mirror, err) != 0)
 		return -1;
@@ -122,18 +152,6 @@ is_sound(const struct cic_git *git, const struct cic_git_commit *at)
 	return cic_mirror_has(git, at) && cic_git_ask(git, &argv, NULL) == 0;
 }
 
-/* A killed git leaves its lock over the ref; we hold the mirror's. */
-static void
-remove_ref_lock(const struct cic_git_commit *at)
-{
-	char path[CIC_PATH_MAX];
-	struct cic_err ignored;
-
-	if (cic_path_format(path, &ignored, "%s/refs/cic/%s.lock", at->mirror,
-	    at->commit) == 0)
-		unlink(path);
-}
-
 int
 cic_mirror_keep(const struct cic_git *git, const struct cic_git_commit *at,
     struct cic_err *err)
@@ -142,7 +160,6 @@ cic_mirror_keep(const struct cic_git *git, const struct cic_git_commit *at,
 	char ref[CIC_GIT_SPEC];
 	int rc;
 
-	remove_ref_lock(at);
 	snprintf(ref, sizeof(ref), "refs/cic/%s", at->commit);
 	cic_git_argv(&argv, at->mirror, "update-ref", ref, at->commit);
 	rc = cic_git_run(git, &argv, NULL, 0, NULL, err);
@@ -159,7 +176,6 @@ fetch_commit(const struct cic_git *git, const struct cic_git_commit *at,
 	char refspec[CIC_GIT_SPEC];
 	struct cic_argv argv;
 
-	remove_ref_lock(at);
 	snprintf(refspec, sizeof(refspec), "+%s:refs/cic/%s", at->commit,
 	    at->commit);
 	cic_git_argv(&argv, at->mirror, "fetch", "--quiet", "--depth=1",

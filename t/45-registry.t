@@ -74,6 +74,11 @@ like "$(status_of "$id" | field filename)" "odd_step_x86_64_nompi_nogpu_????????
 
 id=$(submit odd step ",\"version\":\"$(git -C "$w" rev-parse main~0)\"")
 is "$(state_at_end "$id")" FINISHED "the commit that a branch is at"
+old=$(git -C "$w" rev-parse 'v1^{commit}')
+id=$(submit odd nostep ",\"version\":\"$(printf '%.9s' "$old")\"")
+is "$(state_at_end "$id") $(status_of "$id" | field message)" \
+    "FAILED workflow odd has no step nostep at commit $(printf '%.12s' "$old"); it has step" \
+    "so is one behind it, by its first digits"
 (cd "$w" && git checkout --quiet --detach && echo x > odd/step/fork && commit stray && git checkout --quiet main)
 stray=$(git -C "$w" reflog --format=%H | sed -n 2p)
 git -C "$w" config uploadpack.allowAnySHA1InWant true
