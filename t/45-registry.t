@@ -86,11 +86,9 @@ id=$(submit odd step ",\"version\":\"$stray\"")
 is "$(state_at_end "$id")" FAILED "a commit that is on no branch is not built, though the server would give it"
 like "$(status_of "$id" | field message)" "*no branch or tag has or contains commit $stray*" "and the message says so"
 
-# damage
-mirror=$(grep -l "$w" "$T"/data/mirrors/*.git/config "$T"/data/mirrors/*.git/FETCH_HEAD 2> /dev/null | head -n 1)
-[ -n "$mirror" ] || mirror=$(for m in "$T"/data/mirrors/*.git; do
-    git --git-dir "$m" cat-file -e "$(git -C "$w" rev-parse main)" 2> /dev/null && echo "$m/x"; done)
-mirror=${mirror%/*}
+# damage: to the mirror of single commits, not the one with the history
+mirror=$(for m in "$T"/data/mirrors/????????????????.git; do
+    git --git-dir "$m" cat-file -e "$(git -C "$w" rev-parse main)" 2> /dev/null && echo "$m"; done)
 git -C "$w" commit --quiet --allow-empty -m third 2> /dev/null ||
     git -C "$w" -c user.name=t -c user.email=t@localhost commit --quiet --allow-empty --message third
 touch "$mirror/shallow.lock"
