@@ -81,7 +81,7 @@ ask_remote(const struct cic_git *git, const char *version,
 	cic_buf_init(&lines, CIC_GIT_OUTPUT);
 	/* the old protocol lists all refs in its first answer: one round trip
 	 * less than the new one */
-	cic_git_argv(&argv, NULL, "-c", "protocol.version=0", "ls-remote", NULL);
+	cic_git_argv(&argv, NULL, "-c", "protocol.version=0", "ls-remote");
 	cic_git_add_url(&argv, out->url);
 	rc = cic_git_talk(git, &argv, out->url, &lines, err);
 	if (rc != 0)
@@ -114,7 +114,7 @@ is_contained(const struct cic_git *git, const char *mirror, const char *id)
 
 	cic_buf_init(&out, 4096);
 	cic_git_argv(&argv, mirror, "for-each-ref", "--count=1", "--contains",
-	    id, "refs/cic-heads", "refs/cic-tags", NULL);
+	    id, "refs/cic-heads", "refs/cic-tags");
 	contained = cic_git_ask(git, &argv, &out) == 0 && out.len > 0;
 	cic_buf_release(&out);
 	return contained;
@@ -136,7 +136,7 @@ search_commits(const struct cic_git *git, const char *version,
 	for (i = 0; prefix[i] != '\0'; i++)
 		prefix[i] = (char)tolower((unsigned char)prefix[i]);
 	cic_buf_init(&ids, CIC_GIT_OUTPUT);
-	cic_git_argv(&argv, out->mirror, "rev-parse", prefix, NULL);
+	cic_git_argv(&argv, out->mirror, "rev-parse", prefix);
 	if (cic_git_ask(git, &argv, &ids) == 0)
 		for (line = strtok_r(ids.data, "\n", &save);
 		    line != NULL && seen < CANDIDATES;

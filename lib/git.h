@@ -5,8 +5,8 @@
  * One mirror per repository below the mirrors folder, fetched into one commit
  * at a time (depth 1) and only when the commit is not there yet.  A second one,
  * with the whole history, is made when somebody asks for a commit that no
- * branch or tag is at.  A lock file is held over every change; a shallow.lock
- * left by a killed git is removed while holding it.  A mirror that git cannot
+ * branch or tag is at.  A lock file is held over every change; locks that a
+ * killed git has left are removed while holding it.  A mirror that git cannot
  * read any more is thrown away and made again.  git is never asked a question:
  * no prompts, no hooks, no transports but https, http, ssh and file.
  *

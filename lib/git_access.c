@@ -293,7 +293,7 @@ static const struct { const char *said, *advice; } advices[] = {
 	    "repositories.git_user and repositories.git_token_file" },
 	{ "proxy", "see network.http_proxy, network.https_proxy and "
 	    "network.no_proxy" },
-	{ "Proxy", "see network.http_proxy, network.https_proxy and "
+	{ "CONNECT tunnel", "see network.http_proxy, network.https_proxy and "
 	    "network.no_proxy" },
 	{ "error: 403", "the user of repositories.git_token_file may not read "
 	    "it" },
@@ -316,11 +316,23 @@ advice(const char *said)
 	return NULL;
 }
 
-/* Copy a line: plain characters, no "fatal: ", no user in front of a host. */
+/* Past "fatal: unable to access '<url>': ", which the caller says. */
+static const char *
+core_of(const char *line)
+{
+	static const char unable[] = "unable to access '";
+	const char *p = strncmp(line, "fatal: ", 7) == 0 ? line + 7 : line;
+	const char *end = strncmp(p, unable, sizeof(unable) - 1) == 0 ?
+	    strstr(p, "': ") : NULL;
+
+	return end != NULL ? end + 3 : p;
+}
+
+/* Copy a line: plain characters, no user in front of a host. */
 static void
 copy_line(char out[SAID_MAX], const char *line)
 {
-	const char *at, *p = strncmp(line, "fatal: ", 7) == 0 ? line + 7 : line;
+	const char *at, *p = core_of(line);
 	size_t n = 0;
 
 	while (*p != '\0' && n + 4 < SAID_MAX) {

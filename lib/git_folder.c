@@ -358,7 +358,7 @@ run_import(const struct cic_git *git, struct cic_git_commit *out,
 	int rc;
 
 	cic_git_argv(&argv, out->mirror, "fast-import", "--quiet", "--force",
-	    "--done", NULL);
+	    "--done");
 	rc = cic_git_run(git, &argv, NULL, fileno(stream), NULL, err);
 	if (rc == 0)
 		rc = cic_git_id(git, out->mirror, REF "^{commit}", out->commit,

@@ -1,6 +1,7 @@
 /* Mirrors of repositories; see git_mirror.h. */
 #include "git_mirror.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,25 +47,54 @@ cic_mirror_lock(const struct cic_git *git, const char *mirror,
 	    "another fetch holds %s for more than %u s", path, git->timeout);
 }
 
+static int
+remove_lock(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	size_t len = strlen(path);
+
+	(void)st;
+	(void)ftw;
+	/* no ref ends so: git-check-ref-format(1) */
+	if (type == FTW_F && len > 5 && strcmp(path + len - 5, ".lock") == 0)
+		unlink(path);
+	return 0;
+}
+
+/* git's own locks, when it was killed: we hold ours, so whoever made them is
+ * dead. */
+static int
+remove_locks(const char *mirror, struct cic_err *err)
+{
+	static const char *const places[] = { "shallow.lock",
+	    "packed-refs.lock", "refs" };
+	char path[CIC_PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (cic_path_format(path, err, "%s/%s", mirror, places[i]) != 0)
+			return -1;
+		nftw(path, remove_lock, 16, FTW_PHYS);
+	}
+	return 0;
+}
+
 int
 cic_mirror_make(const struct cic_git *git, const char *mirror,
     struct cic_err *err)
 {
 	struct cic_argv argv;
-	char stale[CIC_PATH_MAX];
+	char head[CIC_PATH_MAX];
 	struct stat st;
 
-	if (cic_path_format(stale, err, "%s/shallow.lock", mirror) != 0)
+	if (remove_locks(mirror, err) != 0 ||
+	    cic_path_format(head, err, "%s/HEAD", mirror) != 0)
 		return -1;
-	unlink(stale);	/* we hold the lock: whoever made it is dead */
-	if (cic_path_format(stale, err, "%s/HEAD", mirror) != 0)
-		return -1;
-	if (stat(stale, &st) == 0 && st.st_size > 0)
+	if (stat(head, &st) == 0 && st.st_size > 0)
 		return 0;
 	if (cic_remove_tree(mirror, err) != 0)
 		return -1;
 	cic_git_argv(&argv, NULL, "init", "--quiet", "--bare", "--template=",
-	    mirror, NULL);
+	    mirror);
 	switch (cic_git_run(git, &argv, NULL, 0, NULL, err)) {
 	case 0:
 		return 0;
@@ -94,7 +124,7 @@ cic_mirror_has(const struct cic_git *git, const struct cic_git_commit *at)
 
 	snprintf(spec, sizeof(spec), "refs/cic/%s", at->commit);
 	cic_git_argv(&argv, at->mirror, "rev-list", "--objects",
-	    "--max-count=1", "--quiet", spec, "--", NULL);
+	    "--max-count=1", "--quiet", spec, "--");
 	return cic_git_ask(git, &argv, NULL) == 0;
 }
 
@@ -105,7 +135,7 @@ is_damaged(const struct cic_git *git, const char *mirror)
 	struct cic_argv argv;
 
 	cic_git_argv(&argv, mirror, "rev-list", "--objects", "--quiet",
-	    "--all", NULL);
+	    "--all");
 	return cic_git_ask(git, &argv, NULL) != 0;
 }
 
@@ -118,20 +148,8 @@ is_sound(const struct cic_git *git, const struct cic_git_commit *at)
 
 	snprintf(spec, sizeof(spec), "refs/cic/%s", at->commit);
 	cic_git_argv(&argv, at->mirror, "fsck", "--full", "--no-dangling",
-	    "--no-progress", spec, NULL);
+	    "--no-progress", spec);
 	return cic_mirror_has(git, at) && cic_git_ask(git, &argv, NULL) == 0;
-}
-
-/* A killed git leaves its lock over the ref; we hold the mirror's. */
-static void
-remove_ref_lock(const struct cic_git_commit *at)
-{
-	char path[CIC_PATH_MAX];
-	struct cic_err ignored;
-
-	if (cic_path_format(path, &ignored, "%s/refs/cic/%s.lock", at->mirror,
-	    at->commit) == 0)
-		unlink(path);
 }
 
 int
@@ -142,9 +160,8 @@ cic_mirror_keep(const struct cic_git *git, const struct cic_git_commit *at,
 	char ref[CIC_GIT_SPEC];
 	int rc;
 
-	remove_ref_lock(at);
 	snprintf(ref, sizeof(ref), "refs/cic/%s", at->commit);
-	cic_git_argv(&argv, at->mirror, "update-ref", ref, at->commit, NULL);
+	cic_git_argv(&argv, at->mirror, "update-ref", ref, at->commit);
 	rc = cic_git_run(git, &argv, NULL, 0, NULL, err);
 	return rc <= 0 ? rc : cic_err_set(err, CIC_EIO,
 	    "git update-ref %s in %s failed; see the log for what git said",
@@ -159,12 +176,10 @@ fetch_commit(const struct cic_git *git, const struct cic_git_commit *at,
 	char refspec[CIC_GIT_SPEC];
 	struct cic_argv argv;
 
-	remove_ref_lock(at);
 	snprintf(refspec, sizeof(refspec), "+%s:refs/cic/%s", at->commit,
 	    at->commit);
 	cic_git_argv(&argv, at->mirror, "fetch", "--quiet", "--depth=1",
-	    "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
-	    NULL);
+	    "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head");
 	cic_git_add_url(&argv, at->url);
 	cic_argv_add(&argv, refspec);
 	return cic_git_talk(git, &argv, at->url, NULL, err);
@@ -178,8 +193,7 @@ fetch_history(const struct cic_git *git, const struct cic_git_commit *at,
 	int rc;
 
 	cic_git_argv(&argv, at->mirror, "fetch", "--quiet", "--prune",
-	    "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
-	    NULL);
+	    "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head");
 	cic_git_add_url(&argv, at->url);
 	cic_argv_add(&argv, "+refs/heads/*:refs/cic-heads/*");
 	cic_argv_add(&argv, "+refs/tags/*:refs/cic-tags/*");

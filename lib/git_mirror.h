@@ -21,7 +21,8 @@ int cic_mirror_path(const struct cic_git *git, struct cic_git_commit *out,
 int cic_mirror_lock(const struct cic_git *git, const char *mirror,
     struct cic_err *err);
 
-/* A mirror at `mirror` that looks like one, empty when new.  The lock is held. */
+/* A mirror at `mirror` that looks like one, empty when new, without the locks of
+ * a git that was killed.  Ours is held. */
 int cic_mirror_make(const struct cic_git *git, const char *mirror,
     struct cic_err *err);
 

@@ -2,7 +2,6 @@
 #include "git_run.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,13 +10,12 @@
 
 /* What is fetched stays a pack, which git syncs before it counts. */
 void
-cic_git_argv(struct cic_argv *argv, const char *mirror, ...)
+cic_git_begin(struct cic_argv *argv, const char *mirror,
+    const char *const *words)
 {
 	static const char *const settings[] = { "core.hooksPath=/dev/null",
 	    "gc.auto=0", "advice.detachedHead=false", "fetch.unpackLimit=1",
 	    "fastimport.unpackLimit=1" };
-	const char *word;
-	va_list words;
 	size_t i;
 
 	argv->count = 0;
@@ -31,10 +29,8 @@ cic_git_argv(struct cic_argv *argv, const char *mirror, ...)
 		cic_argv_add(argv, "-c");
 		cic_argv_add(argv, settings[i]);
 	}
-	va_start(words, mirror);
-	while ((word = va_arg(words, const char *)) != NULL)
-		cic_argv_add(argv, word);
-	va_end(words);
+	for (; *words != NULL; words++)
+		cic_argv_add(argv, *words);
 }
 
 /*
@@ -104,8 +100,7 @@ cic_git_id(const struct cic_git *git, const char *mirror, const char *spec,
 	int rc;
 
 	cic_buf_init(&out, 4096);
-	cic_git_argv(&argv, mirror, "rev-parse", "--quiet", "--verify", spec,
-	    NULL);
+	cic_git_argv(&argv, mirror, "rev-parse", "--quiet", "--verify", spec);
 	rc = cic_git_run(git, &argv, NULL, 0, &out, err);
 	if (rc == 0) {
 		len = strcspn(out.data, "\n");

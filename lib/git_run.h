@@ -22,10 +22,12 @@ struct cic_buf;
 size_t cic_git_plain_env(const char **env);
 
 /* Begin an argument vector: git with what protects us from the machine's and
- * the author's settings, the mirror (or NULL), then the words, NULL at the
- * end. */
-void cic_git_argv(struct cic_argv *argv, const char *mirror, ...)
-    __attribute__((sentinel));
+ * the author's settings, the mirror (or NULL), then the words, which are borrowed.
+ *	cic_git_argv(&argv, mirror, "rev-parse", spec); */
+void cic_git_begin(struct cic_argv *argv, const char *mirror,
+    const char *const *words);
+#define cic_git_argv(argv, mirror, ...) \
+	cic_git_begin(argv, mirror, (const char *const []){ __VA_ARGS__, NULL })
 
 /* Options that belong to the repository, "--", its URL. */
 void cic_git_add_url(struct cic_argv *argv, const char *url);

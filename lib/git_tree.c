@@ -22,8 +22,7 @@ list_folder(const struct cic_git *git, const struct cic_git_commit *at,
 
 	snprintf(spec, sizeof(spec), "refs/cic/%s:%s", at->commit, folder);
 	cic_buf_init(&lines, CIC_GIT_OUTPUT);
-	cic_git_argv(&argv, at->mirror, "ls-tree", "-d", "--name-only", spec,
-	    NULL);
+	cic_git_argv(&argv, at->mirror, "ls-tree", "-d", "--name-only", spec);
 	if (cic_git_ask(git, &argv, &lines) == 0)
 		for (line = strtok_r(lines.data, "\n", &save); line != NULL;
 		    line = strtok_r(NULL, "\n", &save))
@@ -110,11 +109,11 @@ unpack(const struct cic_git *git, const struct cic_git_commit *at,
 	unlink(scratch);
 	if (mkdir(to, 0755) != 0)
 		return cic_err_errno(err, "make folder %s", to);
-	cic_git_argv(&argv, at->mirror, "read-tree", tree, NULL);
+	cic_git_argv(&argv, at->mirror, "read-tree", tree);
 	rc = cic_git_run(git, &argv, index, 0, NULL, err);
 	if (rc == 0) {
 		cic_git_argv(&argv, at->mirror, "--work-tree", to,
-		    "checkout-index", "--all", "--quiet", NULL);
+		    "checkout-index", "--all", "--quiet");
 		rc = cic_git_run(git, &argv, index, 0, NULL, err);
 	}
 	unlink(scratch);

@@ -74,6 +74,11 @@ like "$(status_of "$id" | field filename)" "odd_step_x86_64_nompi_nogpu_????????
 
 id=$(submit odd step ",\"version\":\"$(git -C "$w" rev-parse main~0)\"")
 is "$(state_at_end "$id")" FINISHED "the commit that a branch is at"
+old=$(git -C "$w" rev-parse 'v1^{commit}')
+id=$(submit odd nostep ",\"version\":\"$(printf '%.9s' "$old")\"")
+is "$(state_at_end "$id") $(status_of "$id" | field message)" \
+    "FAILED workflow odd has no step nostep at commit $(printf '%.12s' "$old"); it has step" \
+    "so is one behind it, by its first digits"
 (cd "$w" && git checkout --quiet --detach && echo x > odd/step/fork && commit stray && git checkout --quiet main)
 stray=$(git -C "$w" reflog --format=%H | sed -n 2p)
 git -C "$w" config uploadpack.allowAnySHA1InWant true
@@ -81,11 +86,9 @@ id=$(submit odd step ",\"version\":\"$stray\"")
 is "$(state_at_end "$id")" FAILED "a commit that is on no branch is not built, though the server would give it"
 like "$(status_of "$id" | field message)" "*no branch or tag has or contains commit $stray*" "and the message says so"
 
-# damage
-mirror=$(grep -l "$w" "$T"/data/mirrors/*.git/config "$T"/data/mirrors/*.git/FETCH_HEAD 2> /dev/null | head -n 1)
-[ -n "$mirror" ] || mirror=$(for m in "$T"/data/mirrors/*.git; do
-    git --git-dir "$m" cat-file -e "$(git -C "$w" rev-parse main)" 2> /dev/null && echo "$m/x"; done)
-mirror=${mirror%/*}
+# damage: to the mirror of single commits, not the one with the history
+mirror=$(for m in "$T"/data/mirrors/????????????????.git; do
+    git --git-dir "$m" cat-file -e "$(git -C "$w" rev-parse main)" 2> /dev/null && echo "$m"; done)
 git -C "$w" commit --quiet --allow-empty -m third 2> /dev/null ||
     git -C "$w" -c user.name=t -c user.email=t@localhost commit --quiet --allow-empty --message third
 touch "$mirror/shallow.lock"

@@ -65,6 +65,9 @@ demo  squashfs-tools        -  -  looks into the file system of a .sif
 check libcmocka-dev         -  -  unit tests
 check libfcgi-bin           -  -  cgi-fcgi: talks to a FastCGI program without a web server
 check perl                  -  -  prove, which runs the tests
+check fcgiwrap              -  -  a git server by https, in a test
+check tinyproxy-bin         -  -  a proxy, in a test
+check openssh-server        -  -  a git server by ssh, in a test
 check jq                    -  -  reads JSON answers
 check procps                -  -  ps and pkill: what runs, and whose child it is
 check docker.io             -  -  the docker engine, started privately by the tests

@@ -167,6 +167,10 @@ commits(void **state)
 	    at.mirror);
 	sh(command);
 	content_is(at.commit, "1\n");
+	/* a git that was killed */
+	snprintf(command, sizeof(command), "cd %s; touch packed-refs.lock "
+	    "refs/cic-heads/extra.lock refs/cic-heads/dev.lock", at.mirror);
+	sh(command);
 	/* a branch that holds it, and one that does no more */
 	in_repository("git branch extra $(tail -n 1 ../ids)~0; git branch top extra\n"
 	    "git checkout -q extra; git commit -q --allow-empty -m more\n"
@@ -518,6 +522,9 @@ hostile_folder(void **state)
 	in_repository("cd ../o; test -f sub/f; test ! -e sub/.git; test -f s2/f; "
 	    "test ! -e fifo; test \"$(readlink loop)\" = .; test -L zero; "
 	    "test ! -e ../ran; test -f \"$(printf 'n\\nl\\001')\"");
+	make_folder("echo newer > f; cd $HOME/mirrors/*-folder.git; "
+	    "touch refs/cic-folder.lock");
+	resolves("latest", &at);
 	/* damage heals here too, but not into something else */
 	sh("rm -rf $HOME/mirrors/*-folder.git/objects/pack");
 	unpacks("o2", &at);
