@@ -62,8 +62,8 @@ step_apt() {
     # packages and lists stay in the cache, in folders of ours: nothing has to be cleaned away in the image
     mkdir -p "$cache/archives/partial" "$cache/lists/partial"
     chown _apt "$cache/archives/partial" "$cache/lists/partial" 2> /dev/null || :
-    set -- -q "-oDir::Cache::archives=$cache/archives" "-oDir::State::lists=$cache/lists" \
-        -oAPT::Keep-Downloaded-Packages=true -oDpkg::Use-Pty=0 -oAcquire::Retries=3
+    set -- -q "-oDir::Cache=$cache" "-oDir::Cache::archives=archives" "-oDir::State::lists=$cache/lists" \
+        -oAPT::Keep-Downloaded-Packages=true -oDpkg::Use-Pty=0
     for option in $(site_sources); do set -- "$@" "$option"; done
     [ ! -s "$here/ca.pem" ] || set -- "$@" "-oAcquire::https::CaInfo=$SSL_CERT_FILE"
     apt-get "$@" update
