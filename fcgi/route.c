@@ -24,6 +24,7 @@ static const struct entry {
 	{ "/build", false, false, { [METHOD_POST] = h_build_post } },
 	{ "/build/", false, false, { [METHOD_POST] = h_build_post } },
 	{ "/build/", true, false, { [METHOD_GET] = h_build_get } },
+	{ "/builds/", true, false, { [METHOD_GET] = h_builds_get } },
 	{ "/health", false, true, { [METHOD_GET] = h_health } },
 };
 

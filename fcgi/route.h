@@ -23,6 +23,9 @@ void h_build_post(struct app *app, const struct req *req, const char *rest,
     struct resp *resp);
 void h_build_get(struct app *app, const struct req *req, const char *rest,
     struct resp *resp);
+/* h_builds.c */
+void h_builds_get(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp);
 /* h_health.c */
 void h_health(struct app *app, const struct req *req, const char *rest,
     struct resp *resp);

@@ -101,6 +101,17 @@ like "$(status_of "$(printf '%s' "$body" | field id)" | field image_id)" '*/mini
 post '{"machine":{"platform":"","architecture":"skylake","mpi":"","gpu":""},"workflow":"a","step_id":"b","push":"False","force":"TRUE","extra":1}'
 is "$code" 200 "empty values, other cases and unknown keys are taken"
 like "$(status_of "$(printf '%s' "$body" | field id)" | field image_id)" '*/a_b_skylake_nompi_nogpu:latest' "empty is none"
+
+# the whole record, for who asked
+id=$(printf '%s' "$body" | field id)
+api GET "/builds/$id"
+is "$code $(printf '%s' "$body" | jq -r '[.state, .request.force, .owners[0], .progress.stage] | join(" ")')" \
+    "200 PENDING true $CIC_USER " "a build's record"
+api GET "/builds/00000000-0000-4000-8000-000000000000"
+is "$code" 404 "a build that is not there has none"
+printf 'other:%s\n' "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
+code=$(curl --silent --output "$T/out" --write-out '%{http_code}' --user other:pw "$CIC_URL$PREFIX/builds/$id")
+is "$code" 404 "somebody else's is as if it were not there"
 for sample in "$top"/../shared/samples/requests/*.json; do
     [ -e "$sample" ] || continue
     post "@$sample"
