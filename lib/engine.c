@@ -32,8 +32,33 @@ static const struct kind {
 /* What the engine's program is told beside our own variables. */
 struct environment {
 	char		 login[CIC_PATH_MAX + 32];
-	const char	*words[4];
+	char		 proxies[6][1100];
+	const char	*words[10];
 };
+
+/* podman fetches by itself; docker's daemon has settings of its own. */
+static size_t
+add_proxies(struct environment *env, const struct cic_conf *conf, size_t n)
+{
+	const struct { const char *lower, *upper, *value; } proxies[] = {
+		{ "http_proxy", "HTTP_PROXY", conf->http_proxy },
+		{ "https_proxy", "HTTPS_PROXY", conf->https_proxy },
+		{ "no_proxy", "NO_PROXY", conf->no_proxy },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++) {
+		if (proxies[i].value[0] == '\0')
+			continue;
+		snprintf(env->proxies[2 * i], sizeof(env->proxies[0]), "%s=%.1000s",
+		    proxies[i].lower, proxies[i].value);
+		snprintf(env->proxies[2 * i + 1], sizeof(env->proxies[0]),
+		    "%s=%.1000s", proxies[i].upper, proxies[i].value);
+		env->words[n++] = env->proxies[2 * i];
+		env->words[n++] = env->proxies[2 * i + 1];
+	}
+	return n;
+}
 
 static const char *const *
 make_environment(struct environment *env, const struct cic_engine *engine)
@@ -49,6 +74,8 @@ make_environment(struct environment *env, const struct cic_engine *engine)
 		    kind->login, engine->login, kind->login_file);
 		env->words[n++] = env->login;
 	}
+	if (engine->conf->engine == CIC_ENGINE_PODMAN)
+		n = add_proxies(env, engine->conf, n);
 	env->words[n] = NULL;
 	return env->words;
 }

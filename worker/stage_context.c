@@ -181,17 +181,23 @@ jobs_of(const struct cic_conf *conf)
 }
 
 /* Into env/, which is copied over the step: spack.yaml as Spack shall read it.
- * The registry's own file of that name has to go. */
+ * The registry's own file of that name has to go; and so has a spack.lock,
+ * which would have Spack build for the machine it was made on. */
 static int
 write_environment(const struct folder *f, const struct cic_buf *yaml,
     struct cic_err *err)
 {
-	char old[CIC_PATH_MAX], to[CIC_PATH_MAX];
+	char old[CIC_PATH_MAX], lock[CIC_PATH_MAX], to[CIC_PATH_MAX];
 
 	cic_digest_add_field(f->inputs, yaml->data);
 	if (job_path(f->job, "context/step/spack.yaml", old, err) != 0 ||
-	    job_path(f->job, "context/.cic/env/spack.yaml", to, err) != 0 ||
-	    cic_remove_tree(old, err) != 0)
+	    job_path(f->job, "context/step/spack.lock", lock, err) != 0 ||
+	    job_path(f->job, "context/.cic/env/spack.yaml", to, err) != 0)
+		return -1;
+	if (access(lock, F_OK) == 0)
+		job_say(f->job, "the step's spack.lock is left out: it was made "
+		    "for another machine");
+	if (cic_remove_tree(old, err) != 0 || cic_remove_tree(lock, err) != 0)
 		return -1;
 	return cic_write_new_file(to, yaml->data, yaml->len, 0644, err);
 }
