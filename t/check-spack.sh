@@ -72,3 +72,12 @@ catalog
 CATALOG=$T/software-catalog REGISTRY=$top/t/spack/registry MORE_BUILD='  jobs: 4'
 config "$engine" builtin
 start
+log() { cat "$T/data/builds/$id/log"; }
+
+began=$(date +%s)
+id=$(submit trees app)
+END_SECONDS=600
+is "$(state_at_end "$id")" FINISHED "an environment of five packages is built"
+diag "$(status_of "$id" | field message)"
+echo "# it took $(($(date +%s) - began)) s"
+done_testing
