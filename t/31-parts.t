@@ -122,7 +122,7 @@ cache_names() { log | sed -n 's/.*--mount=type=cache,id=\([^,]*\),.*/\1/p' | sor
 caches() {
     base_id=$("$program" image inspect --format '{{.Id}}' "$BASE_IMAGE")
     base_id=$(printf '%.12s' "${base_id#sha256:}")
-    is "$(cache_names | sed 's/-[0-9a-f]\{12\} $/-WORKFLOW /')" \
+    is "$(cache_names | sed 's/\(cic-pip-[^ ]*\)-[0-9a-f]* /\1-WORKFLOW /')" \
         "cic-apt-x86_64-$base_id cic-pip-x86_64-$base_id-WORKFLOW cic-spack-x86_64-$base_id " \
         "$engine: caches are of the target and base image; where an author's code runs, of the workflow"
     change "$step/all/eflows4hpc.yaml" 's/- \.\//- .\/.\//'
@@ -149,6 +149,7 @@ requirements() {
     finished "$engine: requirements.txt, and the registry's own spack.yaml"
     is "$(built)" "tool " "$engine: it is installed"
     is "$(count 'Successfully installed cicgreet')" 1 "$engine: so are the requirements"
+    like " $(cache_names)" "* cic-spack-x86_64-$base_id-*" "$engine: its packages are kept for this workflow alone"
 }
 
 # ---- failures
@@ -159,7 +160,7 @@ failures() {
     build bad_spec
     fails "Spack cannot concretize the environment: Package 'nowhere' not found." "$engine: Spack finds no solution: its words"
     # left is fast and core fails after it, while right is being built
-    change "$CATALOG/cfg/graph" 's/^core .*/& fails/; s/left 1.0/left 2.0/; s/right 1.0/right 2.0/'
+    change "$CATALOG/cfg/graph" 's/^core .*/& fails/; s/left 1.0/left 2.0/; s/right 1.0 2/right 2.0 6/'
     build plain
     fails "Spack package core@1.0 does not build: error: unknown type name 'flot' (core.c:7)" "$engine: a package fails: its name and error"
     like "$(cat "$T/data/builds/$id/package.log")" "*core.c:7:3: error: unknown type name*" "$engine: its log is kept"
@@ -171,7 +172,7 @@ failures() {
 }
 
 killed() {
-    change "$CATALOG/cfg/graph" 's/left 2.0/left 3.0/; s/right 2.0 2/right 3.0 20/'
+    change "$CATALOG/cfg/graph" 's/left 2.0/left 3.0/; s/right 2.0 6/right 3.0 20/'
     id=$(submit parts plain "$docker_only")
     left_is_kept() { log | grep -q 'cic: package left-3.0-.* done'; }
     ok "$engine: left is there while right is being built" wait_for 60 left_is_kept
