@@ -4,6 +4,7 @@
 # make check      all tests (installs what they need, packages included)
 # make check-unit the unit tests and fuzz corpora alone
 # make check-asan the same with the address and undefined behaviour sanitizers
+# make check-spack the image build with a real Spack: SPACK_TREE=FOLDER, a checkout
 # make bench      speed, size and memory beside apptainer's
 # make fuzz       one fuzz target for a while: TARGET=tar SECONDS=60
 # make lint       what compilers and checkers have to say
@@ -83,6 +84,10 @@ check-asan:
 	    EXTRA='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
 	    check-unit
 
+check-spack: all
+	conf/setup/packages.sh build demo check
+	t/check-spack.sh "$(SPACK_TREE)"
+
 # make fuzz TARGET=tar SECONDS=900: look for inputs that break a parser (clang)
 TARGET ?= tar
 SECONDS ?= 60
@@ -130,5 +135,5 @@ clean:
 	rm -rf build build-asan build-lint build-fuzz
 
 .PHONY: all demo demo-stop demo-clean check check-built check-unit check-asan \
-	units fuzz bench lint install clean
+	check-spack units fuzz bench lint install clean
 .SECONDARY:

@@ -124,7 +124,7 @@ config() {
         docker) engine_command=${ENGINE_COMMAND:-$DOCKER} build_args=$DOCKER_BUILD_ARGS ;;
     esac
     [ -d "$T/git" ] || "$top/conf/demo/repositories.sh" "$T/git" "${REGISTRY:-$top/conf/demo/workflow-registry}" \
-        "$top/conf/demo/software-catalog" > "$T/git.log"
+        "${CATALOG:-$top/conf/demo/software-catalog}" > "$T/git.log"
     # shellcheck disable=SC2086 # words
     cat > "$T/cic.yaml" <<END
 service:

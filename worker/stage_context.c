@@ -89,6 +89,7 @@ unpack_all(struct job *job, struct cic_err *err)
 struct folder {
 	struct job		*job;
 	enum job_part		 part;
+	int			 step_fd;	/* the step's own */
 	struct cic_digest	*inputs;
 };
 
@@ -202,6 +203,22 @@ write_environment(const struct folder *f, const struct cic_buf *yaml,
 	return cic_write_new_file(to, yaml->data, yaml->len, 0644, err);
 }
 
+/* Does post_inst.sh look for what building left?  As a word in it: that it
+ * makes the path up is nobody's habit. */
+static bool
+wants_stages(int step_fd)
+{
+	struct cic_buf text;
+	struct cic_err ignored;
+	bool found;
+
+	cic_buf_init(&text, LIST_MAX);
+	found = cic_read_file_beneath(step_fd, "post_inst.sh", &text,
+	    &ignored) == 0 && strstr(text.data, "spack-stage") != NULL;
+	cic_buf_release(&text);
+	return found;
+}
+
 static int
 write_spack(const struct folder *f, const struct description *d,
     struct cic_err *err)
@@ -212,7 +229,9 @@ write_spack(const struct folder *f, const struct description *d,
 
 	snprintf(jobs, sizeof(jobs), "%d", jobs_of(f->job->conf));
 	if (write_setting(f, "jobs", jobs, err) != 0 ||
-	    write_setting(f, "mirror", f->job->conf->spack_mirror, err) != 0)
+	    write_setting(f, "mirror", f->job->conf->spack_mirror, err) != 0 ||
+	    write_setting(f, "stages", wants_stages(f->step_fd) ? "yes" : "",
+	    err) != 0)
 		return -1;
 	cic_buf_init(&yaml, LIST_MAX);
 	if (d->spack != NULL) {
@@ -290,9 +309,9 @@ set_wanted(struct job *job, const struct description *d, int step_fd)
 
 static int
 write_part(struct job *job, enum job_part part, const struct description *d,
-    struct cic_err *err)
+    int step_fd, struct cic_err *err)
 {
-	struct folder f = { .job = job, .part = part,
+	struct folder f = { .job = job, .part = part, .step_fd = step_fd,
 	    .inputs = cic_digest_begin() };
 	char name[64];
 	int rc;
@@ -324,7 +343,7 @@ write_parts(struct job *job, const struct description *d, int step_fd,
 		return -1;
 	set_wanted(job, d, step_fd);
 	for (part = 0; part < JOB_PART__MAX; part++)
-		if (write_part(job, part, d, err) != 0)
+		if (write_part(job, part, d, step_fd, err) != 0)
 			return -1;
 	return set_apart(job, err);
 }

@@ -99,22 +99,51 @@ write_scope() {
 # keep HASH - into the build cache, unless it is there; that a package cannot be kept is no reason to fail
 keep() {
     ls "$cache"/build_cache/*-"$1".spec.json* > /dev/null 2>&1 && return 0
-    ours buildcache push --unsigned --only=package cic "/$1" > "$scope/push-$1.log" 2>&1 && return 0
+    # a build that was killed may have left half a package, without its .spec.json; a site's mirror is others' as well
+    if [ -s "$here/mirror" ]; then set -- "$1" --unsigned; else set -- "$1" --unsigned --force; fi
+    hash=$1 said=$scope/push-$1.log
+    shift
+    ours buildcache push "$@" --only=package cic "/$hash" > "$said" 2>&1 && return 0
     # Spack before 0.19
-    ours buildcache create -u -a --only package -d "$cache" "/$1" > /dev/null 2>&1 && return 0
-    grep -qi 'external' "$scope/push-$1.log" || printf 'package %s is not kept in the build cache: %s\n' "$1" "$(tail -n 1 "$scope/push-$1.log")"
+    ours buildcache create -u -a -f --only package -d "$cache" "/$hash" > /dev/null 2>&1 && return 0
+    grep -qi 'external' "$said" ||
+        printf 'package %s is not kept in the build cache: %s\n' "$hash" "$(tail -n 1 "$said")"
 }
 
-# show_log ID HASH - the end of a package's build log
-show_log() {
-    stage=$(ours -e "$env" location --stage-dir "/$2" 2> /dev/null) || stage=
-    for log in "$stage/spack-build-out.txt" /tmp/*/spack-stage/spack-stage-"$1"/spack-build-out.txt; do
-        [ -f "$log" ] || continue
-        printf 'cic: log %s begin\n' "$1"
-        tail -n 200 "$log"
-        printf '\ncic: log %s end\n' "$1"
-        return 0
+# stage_of HASH - where the package was built; nothing when it came from the build cache
+stage_of() {
+    for log in /tmp/*/spack-stage/*-"$1"/spack-build-out.txt; do
+        if [ -f "$log" ]; then dirname "$log"; fi
     done
+}
+
+# keep_stage HASH - post_inst.sh looks into the stages: one that was left by building goes into the cache, and comes back
+# where the package does
+keep_stage() {
+    [ -s "$here/stages" ] || return 0
+    stage=$(stage_of "$1") kept=$cache/stages/$1.tar.gz
+    if [ -n "$stage" ]; then
+        mkdir -p "$cache/stages"
+        new=$(mktemp "$cache/stages/new.XXXXXX")
+        tar -C / -czf "$new" "${stage#/}" && mv "$new" "$kept"
+    elif [ -f "$kept" ]; then
+        tar -C / -xzf "$kept"
+    fi
+}
+
+# install_options HASH - a package whose stage is wanted and not kept has to be built
+install_options() {
+    printf '%s\n' --no-check-signature --no-checksum --keep-stage
+    if [ -s "$here/stages" ] && [ ! -f "$cache/stages/$1.tar.gz" ]; then echo --no-cache; fi
+}
+
+# show_log ID HASH - the end of a package's build log; of the first that fails: two at once would be mixed
+show_log() {
+    log=$(stage_of "$2")/spack-build-out.txt
+    if [ ! -f "$log" ] || ! mkdir "$scope/shown" 2> /dev/null; then return 0; fi
+    printf 'cic: log %s begin\n' "$1"
+    tail -n 200 "$log"
+    printf '\ncic: log %s end\n' "$1"
 }
 
 # The makefile calls this in the place of spack: -e FOLDER install … /HASH
@@ -124,8 +153,11 @@ step_package() {
     hash=${hash#/}
     id=$(grep -e "-$hash\$" "$scope/ids") || id=unknown-$hash
     printf 'cic: package %s building\n' "$id"
-    if ours -c config:install_status:false "$@"; then
+    # shellcheck disable=SC2046 # words
+    if ours -c config:install_status:false -e "$env" install $(install_options "$hash") --only-concrete --only=package \
+        "/$hash"; then
         keep "$hash"
+        keep_stage "$hash" || printf 'the stage of %s is not kept\n' "$id"
         printf 'cic: package %s done\n' "$id"
         return 0
     fi
@@ -134,22 +166,18 @@ step_package() {
     return 1
 }
 
-# make_environment - with Spack from 0.20 on, independent packages side by side; false when it cannot
-can_make() {
+# write_makefile - how the packages depend on each other, as Spack from 0.20 on tells; false when it does not
+write_makefile() {
     command -v make > /dev/null || return 1
     ours -e "$env" env depfile -o "$scope/env.mk" --make-prefix cic > /dev/null 2>&1 || return 1
     sed -n 's,^cic/SPACK_PACKAGE_IDS := *,,p' "$scope/env.mk" | tr ' ' '\n' | sed '/^$/d' > "$scope/ids"
+    printf 'SPACK = sh %s package\ninclude env.mk\n' "$here/inner.sh" > "$scope/Makefile"
     [ -s "$scope/ids" ]
 }
 
+# Independent packages are built at once, and each is kept as soon as it is there.
 install_side_by_side() {
     printf 'cic: part install %d\n' "$(wc -l < "$scope/ids")"
-    cat > "$scope/Makefile" <<MAKEFILE
-SPACK = sh $here/inner.sh package
-SPACK_INSTALL_FLAGS = --no-check-signature --no-checksum --keep-stage
-include env.mk
-.DEFAULT_GOAL = cic/all
-MAKEFILE
     # what runs when another package fails is finished, and kept
     make -C "$scope" -j "$jobs" cic/all
     ours -e "$env" env view regenerate
@@ -158,9 +186,22 @@ MAKEFILE
 # An older Spack: all in one, kept afterwards even when it failed.
 install_in_turn() {
     status=0
-    ours -e "$env" install --fail-fast --no-checksum --no-check-signature --keep-stage -j "$jobs" || status=$?
-    for hash in $(ours find --format '{hash}' 2> /dev/null); do keep "$hash"; done
+    # shellcheck disable=SC2046 # words
+    ours -e "$env" install --fail-fast $(install_options every) -j "$jobs" || status=$?
+    installed=$(ours find --format '{hash}' 2> /dev/null | tr '\n' ' ')
+    for hash in $installed; do keep "$hash"; done
+    [ "$status" = 0 ] || show_unfinished
     return "$status"
+}
+
+# What has a stage and is not in $installed.
+show_unfinished() {
+    for stage in /tmp/*/spack-stage/spack-stage-*; do
+        id=${stage##*/spack-stage-}
+        case " $installed" in *" ${id##*-} "*) continue ;; esac
+        printf 'cic: package %s failed\n' "$id"
+        show_log "$id" "${id##*-}"
+    done
 }
 
 step_spack() {
@@ -174,7 +215,7 @@ step_spack() {
     spack -C /.spack external find
     printf 'cic: part concretize\n'
     ours -e "$env" concretize
-    if can_make; then install_side_by_side; else install_in_turn; fi
+    if write_makefile; then install_side_by_side; else install_in_turn; fi
     rm -rf "$scope"
 }
 

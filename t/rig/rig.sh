@@ -1,12 +1,14 @@
 #!/bin/sh
 # rig.sh - have a real component ready for the tests, and say how to use it.
 #
-# usage: rig.sh podman|docker|apptainer|registry   make it ready; prints settings, NAME=value, to be read by a shell
+# usage: rig.sh podman|docker|apptainer|registry|parts
+#                                                  make it ready; prints settings, NAME=value, to be read by a shell
 #        rig.sh stop                               end what "docker" and "podman" started
 #
 #   podman      PODMAN (a program with storage of its own), PODMAN_BUILD_ARGS
 #   docker      DOCKER (likewise), DOCKER_HOST, DOCKER_CONFIG, DOCKER_BUILD_ARGS
 #   apptainer   APPTAINER
+#   parts       PARTS_IMAGE (in both engines: a base image with pip and t/rig/spack-standin)
 #   registry    REGISTRY_RIG, a program: see registry.sh, which each test starts and stops for itself
 # Both engines have the base image BASE_IMAGE.  Everything is kept in build/rig, or in the folder $CIC_RIG; what is
 # there is used again.
@@ -51,6 +53,30 @@ registry() {
     printf "REGISTRY_RIG='%s'\n" "$top/t/rig/registry.sh"
 }
 
+# parts_image PROGRAM BUILD-ARGS... - a new one when what it is made of has changed
+parts_image() {
+    program=$1
+    shift
+    if "$program" image inspect "$parts" > "$rig/parts.log" 2>&1; then return 0; fi
+    echo "rig.sh: making the image $parts; this takes about a minute." >&2
+    context=$(mktemp -d "$rig/parts.XXXXXX")
+    cp "$top/t/rig/parts.Dockerfile" "$top/t/rig/spack-standin" "$context"
+    "$program" buildx build "$@" --build-arg "BASE=$base" -t "$parts" -f "$context/parts.Dockerfile" "$context" \
+        > "$rig/parts.log" 2>&1 || { cat "$rig/parts.log" >&2; rm -rf "$context"; exit 1; }
+    rm -rf "$context"
+}
+
+parts() {
+    parts=localhost/cic/parts:$(cat "$top/t/rig/parts.Dockerfile" "$top/t/rig/spack-standin" | cksum | cut -d' ' -f1)
+    eval "$(podman; docker)"
+    # shellcheck disable=SC2086 # words
+    {
+        parts_image "$PODMAN" $PODMAN_BUILD_ARGS
+        parts_image "$DOCKER" $DOCKER_BUILD_ARGS
+    }
+    printf "PARTS_IMAGE='%s'\n" "$parts"
+}
+
 stop() {
     "$top/t/rig/dockerd.sh" stop "$rig/dockerd" >&2
     "$top/conf/setup/podman.sh" --stop "$rig/podman" >&2
@@ -58,7 +84,7 @@ stop() {
 
 mkdir -p "$rig"
 case ${1-} in
-    podman|docker|apptainer|registry|stop) "$1" ;;
+    podman|docker|apptainer|registry|parts|stop) "$1" ;;
     --help|-h) sed -n '2,/^set -eu/{/^set -eu/d;s/^# \{0,1\}//;p;}' "$0" ;;
-    *) echo "rig.sh: say podman, docker, apptainer, registry or stop (--help tells more)." >&2; exit 2 ;;
+    *) echo "rig.sh: say podman, docker, apptainer, registry, parts or stop (--help tells more)." >&2; exit 2 ;;
 esac
