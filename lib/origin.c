@@ -148,7 +148,9 @@ cic_origin_conf(const struct cic_conf *conf, enum cic_engine_kind kind,
 {
 	static char nothing[] = "";
 
-	*out = (struct cic_conf){ .engine = kind, .engine_command = nothing };
+	*out = (struct cic_conf){ .engine = kind, .engine_command = nothing,
+	    .registry_url = nothing, .http_proxy = nothing,
+	    .https_proxy = nothing, .no_proxy = nothing };
 	if (conf == NULL || conf->engine != (int)kind)
 		return;
 	out->engine_command = conf->engine_command;

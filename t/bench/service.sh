@@ -11,10 +11,15 @@
 #   ours            of "first" for container_engine docker, what is left without the engine's `buildx build`
 # Needs what "make check" installs, and root.  Exit codes: 0 measured, 1 something failed.
 . "$(dirname "$0")/../lib.sh"
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 rig parts podman docker
 REGISTRY=$T/registry
-mkdir -p "$REGISTRY/bench"
-cp -r "$top/t/data/registry/cases/parts" "$REGISTRY/bench/step" 2> /dev/null || { echo "there is no step to measure" >&2; exit 1; }
+mkdir -p "$REGISTRY/bench/step"
+cat > "$REGISTRY/bench/step/eflows4hpc.yaml" <<END
+apt: [hello]
+pip: [./cicgreet-1.0-py3-none-any.whl]
+END
+echo 'echo done' > "$REGISTRY/bench/step/post_inst.sh"
 
 now() { date +%s%N; }
 # until_end ID - polls ten times faster than a test
@@ -31,7 +36,7 @@ timed() {
     timed_id=$(submit bench step "${2:-}")
     until_end "$timed_id"
     to=$(now)
-    case $answer in *FINISHED*) ;; *) echo "# $answer" >&2; exit 1 ;; esac
+    case $answer in *FINISHED*) ;; *) echo "# $answer" >&2; tail -n 5 "$T/data/builds/$timed_id/log" >&2; dmesg 2>/dev/null | tail -n 3 >&2; exit 1 ;; esac
     echo $(((to - from) / 1000000)) >> "$T/$1"
 }
 median() { sort -n "$T/$1" | awk '{ v[NR] = $1 } END { printf "%.2f", v[int((NR + 1) / 2)] / 1000 }'; }
@@ -55,6 +60,7 @@ for engine in ${*:-podman docker}; do
     rm -f "$T/unchanged" "$T/pip" "$T/force" "$T/ours"
     IMAGES=localhost/t$$/bench-$engine/
     case $engine in podman) wrap "$PODMAN" ;; docker) wrap "$DOCKER" ;; esac
+    MORE_BUILD="  site_packages: $top/t/data/wheels"
     ENGINE_COMMAND=$T/engine BASE_IMAGE=$PARTS_IMAGE config "$engine" builtin
     start
     timed warm
