@@ -3,13 +3,14 @@
 # of it is left in the image.
 . "$(dirname "$0")/lib.sh"
 REGISTRY=$top/t/data/registry
-rig podman docker
+rig podman docker parts
 
 # ---- a mirror of the site: the machine's own, behind a web server of ours
 sources=$("$top/conf/setup/mirror.sh" | sed 's|.*\(https\{0,1\}://[^ ]*[^ /]\)/* .*|\1|' | sort -u)
 mkdir -p "$T/mirror/tmp"
 write_mirror() {
     mirror_port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000))
+    index_port=$((mirror_port + 1))
     cat > "$T/mirror/nginx.conf" <<END
 user root root;
 worker_processes 1;
@@ -29,6 +30,13 @@ $(for source in $sources; do
     printf '		location /site/%s/ { proxy_http_version 1.1; proxy_pass %s/; }\n' "${source##*/}" "$source"
 done)
 	}
+	server {
+		listen 127.0.0.1:$index_port ssl;
+		ssl_certificate $T/mirror/cert.pem;
+		ssl_certificate_key $T/mirror/key.pem;
+		root $T/mirror/index;
+		autoindex on;
+	}
 }
 END
 }
@@ -40,6 +48,16 @@ start_mirror() {
     echo "Bail out! nginx does not start: $(cat "$T/mirror/start.log")"
     exit 1
 }
+# a Python package index with a certificate that only the site's own authority vouches for
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=site-authority -keyout "$T/mirror/ca.key" \
+    -out "$T/mirror/ca.pem" > "$T/mirror/openssl.log" 2>&1
+openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout "$T/mirror/key.pem" -out "$T/mirror/cert.csr" \
+    >> "$T/mirror/openssl.log" 2>&1
+printf 'subjectAltName=IP:127.0.0.1\n' > "$T/mirror/ext"
+openssl x509 -req -days 2 -in "$T/mirror/cert.csr" -CA "$T/mirror/ca.pem" -CAkey "$T/mirror/ca.key" -CAcreateserial \
+    -extfile "$T/mirror/ext" -out "$T/mirror/cert.pem" >> "$T/mirror/openssl.log" 2>&1
+mkdir -p "$T/mirror/index/simple/cicgreet"
+cp "$top"/t/data/wheels/cicgreet-*.whl "$T/mirror/index/simple/cicgreet"
 stop_mirror() { [ ! -s "$T/mirror/nginx.pid" ] || kill "$(cat "$T/mirror/nginx.pid")"; }
 trap 'stop_mirror; cleanup' EXIT
 start_mirror
@@ -95,6 +113,29 @@ network:
     rm "$T/archives/more"
     stop
 done
+
+# ---- an index and an authority of the site
+IMAGES=localhost/t$$/index/
+BASE=$BASE_IMAGE
+BASE_IMAGE=$PARTS_IMAGE
+rm -rf "$T/data" "$T/images"
+MORE_BUILD="network:
+  pip_index: https://127.0.0.1:$index_port/simple"
+config podman builtin
+start
+id=$(submit cases index)
+is "$(state_at_end "$id")" FAILED "a Python index whose certificate nobody vouches for is not believed"
+is "$(api GET "/builds/$id"; printf '%s' "$body" | jq -r .cause)" pip "the cause is pip"
+stop
+MORE_BUILD="$MORE_BUILD
+  ca_file: $T/mirror/ca.pem"
+config podman builtin
+start
+id=$(submit cases index)
+is "$(state_at_end "$id")" FINISHED "with network.ca_file it is, inside the image build"
+like "$(grep -c cicgreet "$T/mirror/access.log")" '[1-9]*' "and was asked"
+stop
+BASE_IMAGE=$BASE
 
 # ---- the base image, by an administrator
 MORE_BUILD="  base_from: $BASE_IMAGE"
