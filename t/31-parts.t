@@ -163,7 +163,7 @@ failures() {
     build plain
     fails "Spack package core@1.0 does not build: error: unknown type name 'flot' (core.c:7)" "$engine: a package fails: its name and error"
     like "$(cat "$T/data/builds/$id/package.log")" "*core.c:7:3: error: unknown type name*" "$engine: its log is kept"
-    like "$(log)" "*cic: package core-2.0-* failed*cic: package right-2.0-* done*" "$engine: what was being built then is finished"
+    like "$(log)" "*cic: package core-1.0-* failed*cic: package right-2.0-* done*" "$engine: what was being built then is finished"
     change "$CATALOG/cfg/graph" 's/ fails//'
     build plain
     finished "$engine: mended"
