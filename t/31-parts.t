@@ -7,8 +7,6 @@
 rig podman docker apptainer parts
 PLAIN_BASE=$BASE_IMAGE
 REGISTRY=$T/registry CATALOG=$T/software-catalog
-cp -r "$top/t/data/parts/registry" "$REGISTRY"
-cp -r "$top/t/data/parts/catalog" "$CATALOG"
 step=$REGISTRY/parts
 docker_only=',"machine":{"architecture":"x86_64","container_engine":"docker"}'
 
@@ -49,13 +47,14 @@ begin() {
     cp -r "$top/t/data/parts/registry" "$REGISTRY"
     cp -r "$top/t/data/parts/catalog" "$CATALOG"
     # caches of this run alone: they go by the base image
+    # shellcheck disable=SC2086 # words
     "$program" buildx build $build_args --label "cic.test=$T" -t "${IMAGES}base" - > "$T/base.log" 2>&1 <<DOCKERFILE
 FROM $PARTS_IMAGE
 DOCKERFILE
     BASE_IMAGE=${IMAGES}base
     MORE_BUILD="  jobs: 4
   site_packages: $top/t/data/wheels"
-    config "$engine" "${1:-builtin}"
+    config "$engine" builtin
     start
 }
 
@@ -164,7 +163,7 @@ failures() {
     build plain
     fails "Spack package core@1.0 does not build: error: unknown type name 'flot' (core.c:7)" "$engine: a package fails: its name and error"
     like "$(cat "$T/data/builds/$id/package.log")" "*core.c:7:3: error: unknown type name*" "$engine: its log is kept"
-    like "$(log)" "*cic: package core-2.0-* failed*cic: package right-2.0-* done*" "$engine: what was being built then is finished"
+    like "$(log)" "*cic: package core-1.0-* failed*cic: package right-2.0-* done*" "$engine: what was being built then is finished"
     change "$CATALOG/cfg/graph" 's/ fails//'
     build plain
     finished "$engine: mended"
@@ -178,6 +177,7 @@ killed() {
     ok "$engine: left is there while right is being built" wait_for 60 left_is_kept
     change "$CATALOG/cfg/graph" 's/right 3.0 20/right 3.0 1/'
     pid=$(cat "$T/data/builds/$id/lock")
+    # shellcheck disable=SC2046 # words
     kill -KILL $(pgrep -P "$pid") "$pid"
     state=$(state_at_end "$id")
     finished "$engine: a build that is killed in the middle is started again"
@@ -213,7 +213,7 @@ for engine in ${ENGINES:-podman docker}; do
     esac
     begin
     all_parts
-    [ $engine = podman ] || by_apptainer
+    [ "$engine" = podman ] || by_apptainer
     caches
     requirements
     failures

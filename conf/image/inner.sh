@@ -85,27 +85,27 @@ find_spack() {
 # ours ARGS... - spack with the catalog's configuration and our own
 ours() { spack -C /.spack -C "$scope" "$@"; }
 
+# Where finished packages are kept.
+mirror() { if [ -s "$here/mirror" ]; then setting mirror; else echo "file://$cache"; fi; }
+
 write_scope() {
-    mkdir -p "$scope"
-    mirror=$(setting mirror)
-    if [ -z "$mirror" ]; then
-        mirror=file://$cache
-        mkdir -p "$cache/build_cache"
-    fi
-    printf "mirrors:\n  cic: '%s'\n" "$mirror" > "$scope/mirrors.yaml"
+    mkdir -p "$scope" "$cache/build_cache"
+    printf "mirrors:\n  cic: '%s'\n" "$(mirror)" > "$scope/mirrors.yaml"
     printf 'config:\n  build_jobs: %s\n' "$jobs" > "$scope/config.yaml"
 }
 
 # keep HASH - into the build cache, unless it is there; that a package cannot be kept is no reason to fail
 keep() {
-    ls "$cache"/build_cache/*-"$1".spec.json* > /dev/null 2>&1 && return 0
-    # a build that was killed may have left half a package, without its .spec.json; a site's mirror is others' as well
-    if [ -s "$here/mirror" ]; then set -- "$1" --unsigned; else set -- "$1" --unsigned --force; fi
+    # Spack 1 calls the folder v3
+    [ -z "$(find "$cache/build_cache" "$cache/v3" -name "*-$1.spec.*" 2> /dev/null)" ] || return 0
+    # a build that was killed may have left a package without its .spec file; a site's mirror is others' as well
+    if [ -s "$here/mirror" ]; then set -- "$1"; else set -- "$1" --force; fi
     hash=$1 said=$scope/push-$1.log
     shift
-    ours buildcache push "$@" --only=package cic "/$hash" > "$said" 2>&1 && return 0
+    ours buildcache push --unsigned "$@" --only=package cic "/$hash" > "$said" 2>&1 && return 0
     # Spack before 0.19
-    ours buildcache create -u -a -f --only package -d "$cache" "/$hash" > /dev/null 2>&1 && return 0
+    ours buildcache create --unsigned --allow-root "$@" --only=package --mirror-url "$(mirror)" "/$hash" \
+        > /dev/null 2>&1 && return 0
     grep -qi 'external' "$said" ||
         printf 'package %s is not kept in the build cache: %s\n' "$hash" "$(tail -n 1 "$said")"
 }
@@ -186,6 +186,7 @@ install_side_by_side() {
 # An older Spack: all in one, kept afterwards even when it failed.
 install_in_turn() {
     status=0
+    echo 'This Spack does not tell how packages depend on each other: they are built one after the other.'
     # shellcheck disable=SC2046 # words
     ours -e "$env" install --fail-fast $(install_options every) -j "$jobs" || status=$?
     installed=$(ours find --format '{hash}' 2> /dev/null | tr '\n' ' ')
