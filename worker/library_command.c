@@ -130,13 +130,10 @@ load_config(struct command *c, struct cic_err *err)
 	const char *path = find_config(c);
 	struct cic_buf faults;
 
-	if (path == NULL) {
-		fprintf(stderr, "The least a configuration says (README, \"On "
-		    "your own machine\"):\n\n%s\n", minimal);
+	if (path == NULL)
 		return cic_err_set(err, CIC_ENOENT, "there is no "
 		    "configuration: name it with --config or CIC_CONFIG, or "
 		    "write a readable " SITE_CONFIG);
-	}
 	cic_buf_init(&faults, 65536);
 	c->conf = cic_conf_load(path, &faults);
 	if (c->conf == NULL) {
@@ -280,6 +277,8 @@ complain(struct command *c, int status, const struct cic_err *err)
 	struct journal_line *end = &c->library.end;
 
 	cic_log_warnx("%s", err->msg);
+	if (find_config(c) == NULL)
+		fprintf(stderr, "The least that one says:\n\n%s\n", minimal);
 	end->event = JOURNAL_FAILED;
 	end->cause = status == WRONG ? CIC_CAUSE_REQUEST : CIC_CAUSE_INTERNAL;
 	snprintf(end->message, sizeof(end->message), "%s", err->msg);
