@@ -184,13 +184,14 @@ is "$r" 0 "TERM=dumb: no line that changes"
 # Ctrl-C in the middle: the terminal tells everybody in the foreground
 no_files
 printf 'echo ready; sleep 6%s.5\n' $$ > "$T/step/post_inst.sh"
-terminal_and_key() { terminal < "$T/keys" > "$T/seen"; }
+printf '%s\n' "exec $top/build/cic-build --request $T/request.json --output $T/out --path $T/step" > "$T/command"
 mkfifo "$T/keys"
-terminal_and_key &
+perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' script -qefc "sh $T/command" /dev/null < "$T/keys" > "$T/seen" &
 pid=$!
 exec 9> "$T/keys"
 ok "Ctrl-C: the step runs" wait_for 60 grep -q '^ready' "$T/seen"
 printf '\003' >&9
+wait_for 30 is_gone "$pid" || kill "$pid"
 wait "$pid"
 is "$?" 130 "Ctrl-C: exit status"
 exec 9>&-
