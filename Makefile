@@ -30,7 +30,7 @@ FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end)
 BUILD_OBJ = $(filter-out $(WORKER_ALONE),$(patsubst %.c,$(BUILD)/%.o,$(wildcard worker/*.c)))
 WORKER_OBJ = $(WORKER_ALONE) $(patsubst %,$(BUILD)/worker/%.o,sweep cgroup job journal \
-	progress buildlog loglines)
+	progress buildlog loglines publish tools)
 PROGRAMS = $(BUILD)/cic.fcgi $(BUILD)/cic-worker $(BUILD)/cic-build
 UNIT = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(wildcard t/unit/test_*.c))
 FUZZ = $(patsubst t/fuzz/%.c,$(BUILD)/t/%,$(wildcard t/fuzz/fuzz_*.c))
@@ -120,6 +120,7 @@ install: all
 	    $(DESTDIR)/etc/cic
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/libexec/cic
 	install -m 755 cic_cli $(DESTDIR)$(PREFIX)/bin
+	ln -sf ../libexec/cic/cic-build $(DESTDIR)$(PREFIX)/bin/cic-build
 	install -m 644 conf/image/Dockerfile conf/image/inner.sh \
 	    $(DESTDIR)$(PREFIX)/share/cic/image
 	install -m 644 conf/image/base/Dockerfile \

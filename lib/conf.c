@@ -666,6 +666,24 @@ cic_conf_free(struct cic_conf *conf)
 	free(conf);
 }
 
+int
+cic_conf_set_folders(struct cic_conf *conf, const char *data,
+    const char *images, struct cic_err *err)
+{
+	char *d = strdup(data), *i = strdup(images);
+
+	if (d == NULL || i == NULL) {
+		free(d);
+		free(i);
+		return cic_err_set(err, CIC_EIO, "out of memory");
+	}
+	free(conf->data);
+	free(conf->images_location);
+	conf->data = d;
+	conf->images_location = i;
+	return 0;
+}
+
 /* Double-quoted YAML; control characters are not there (text_fault). */
 static void
 print_text(const char *text, FILE *out)

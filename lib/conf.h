@@ -101,6 +101,11 @@ struct cic_conf {
 struct cic_conf *cic_conf_load(const char *path, struct cic_buf *faults);
 void cic_conf_free(struct cic_conf *conf);	/* takes NULL */
 
+/* Use these folders instead of service.data and build.images_location: for a
+ * build without the service.  Before anybody else has seen `conf`. */
+int cic_conf_set_folders(struct cic_conf *conf, const char *data,
+    const char *images, struct cic_err *err);
+
 /* Print what was understood, defaults included, as YAML (for -n). */
 void cic_conf_print(const struct cic_conf *conf, FILE *out);
 

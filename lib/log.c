@@ -30,27 +30,26 @@ harmless(const unsigned char *p)
 	return cic_utf8_length(p, strlen((const char *)p));
 }
 
-/* Copy src to dst, the rest escaped; dst has room for 4 x strlen + 1. */
-static void
-escape(char *dst, const char *src)
+void
+cic_log_escape(char *out, const char *text)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	while (*src != '\0') {
-		unsigned char c = (unsigned char)*src;
-		size_t n = harmless((const unsigned char *)src);
+	while (*text != '\0') {
+		unsigned char c = (unsigned char)*text;
+		size_t n = harmless((const unsigned char *)text);
 
 		if (n == 0) {
-			*dst++ = '\\';
-			*dst++ = 'x';
-			*dst++ = hex[c >> 4];
-			*dst++ = hex[c & 15];
-			src++;
+			*out++ = '\\';
+			*out++ = 'x';
+			*out++ = hex[c >> 4];
+			*out++ = hex[c & 15];
+			text++;
 		}
 		for (; n > 0; n--)
-			*dst++ = *src++;
+			*out++ = *text++;
 	}
-	*dst = '\0';
+	*out = '\0';
 }
 
 static void
@@ -67,7 +66,7 @@ emit(const char *suffix, const char *fmt, va_list ap)
 		len = strlen(raw);
 		snprintf(raw + len, sizeof(raw) - len, ": %s", suffix);
 	}
-	escape(safe + n, raw);
+	cic_log_escape(safe + n, raw);
 	len = strlen(safe);
 	safe[len++] = '\n';
 	w = write(STDERR_FILENO, safe, len);

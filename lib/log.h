@@ -21,4 +21,8 @@ void cic_log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void cic_log_fatalx(const char *fmt, ...)
     __attribute__((format(printf, 1, 2), noreturn));
 
+/* Copy text with what could harm a terminal escaped, as in such a line: for
+ * programs that print in other ways.  `out` has room for 4 x strlen(text) + 1. */
+void cic_log_escape(char *out, const char *text);
+
 #endif

@@ -23,6 +23,7 @@
 #include "origin.h"
 #include "output.h"
 #include "path.h"
+#include "stop.h"
 
 #define DESCRIBE_MAX	(1u << 20)
 #define LABEL_MAX	50
@@ -255,22 +256,6 @@ summary(const struct command *c)
 }
 
 /* --- signals ------------------------------------------------------------ */
-
-/* Those that would end us: nohup's, say, is ignored and stays so. */
-static void
-stop_signals(sigset_t *set)
-{
-	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction now;
-	size_t i;
-
-	sigemptyset(set);
-	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		if (sigaction(ends[i], NULL, &now) == 0 &&
-		    now.sa_handler != SIG_IGN)
-			sigaddset(set, ends[i]);
-	}
-}
 
 /* A signal takes away what would stay behind and ends the process; but not while
  * such a thing is being made, nor when all is done. */

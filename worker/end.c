@@ -8,15 +8,13 @@
  */
 #include "end.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "digest.h"
 #include "job.h"
 #include "log.h"
+#include "publish.h"
 #include "run.h"
 
 /* Who asks again and again must not keep a build from ending. */
@@ -121,81 +119,21 @@ record(struct outcome *o, const struct run *run,
 	return err.code == CIC_EEXIST || err.code == CIC_ENOENT;
 }
 
-/* Is it there, whole and the one we made?  The digest is read only when the
- * size fits, and only on the way back from a crash. */
-static bool
-is_published(const char *path, const struct journal_line *line)
-{
-	char sha256[CIC_SHA256_HEX];
-	struct cic_err ignored;
-	struct stat st;
-
-	return stat(path, &st) == 0 && (uint64_t)st.st_size == line->size &&
-	    cic_digest_file(path, sha256, NULL, &ignored) == 0 &&
-	    strcmp(sha256, line->sha256) == 0;
-}
-
-/* The checksum in the format of `sha256sum -c`, complete and synced. */
-static int
-write_checksum(const char *path, const char *file, const char *sha256,
-    struct cic_err *err)
-{
-	char text[CIC_SHA256_HEX + CIC_FILE_MAX + 4];
-	int len;
-
-	len = snprintf(text, sizeof(text), "%s  %s\n", sha256, file);
-	unlink(path);
-	return cic_write_new_file(path, text, (size_t)len, 0644, err);
-}
-
-enum published { PUBLISHED, NOT_PUBLISHED, TRY_AGAIN };
-
-/*
- * Give the file and its checksum their names.  The checksum is written before
- * the first rename, so that a full disk cannot leave new bytes beside an old
- * checksum; once the file has its name, whatever fails is tried again.
- */
+/* Give the file of a run its name. */
 static enum published
-publish(const struct worker *worker, const struct run *run,
+publish_run(const struct worker *worker, const struct run *run,
     struct cic_err *err)
 {
-	const char *images = worker->conf->images_location;
 	struct cic_build name = { .attempt = run->attempt };
-	char tmp[CIC_PATH_MAX], path[CIC_PATH_MAX], sum[CIC_PATH_MAX],
-	    sum_tmp[CIC_PATH_MAX];
-	struct stat st;
+	char tmp[CIC_PATH_MAX];
 
 	snprintf(name.id, sizeof(name.id), "%s", run->id);
-	if (job_temporary(worker->conf, &name, tmp, err) != 0 ||
-	    cic_path_format(path, err, "%s/%s", images, run->file) != 0 ||
-	    cic_path_format(sum, err, "%s.sha256", path) != 0 ||
-	    cic_path_format(sum_tmp, err, "%s.sha256", tmp) != 0)
+	if (job_temporary(worker->conf, &name, tmp, err) != 0)
 		return NOT_PUBLISHED;
-	if (stat(tmp, &st) == 0) {
-		if ((uint64_t)st.st_size != run->last.size) {
-			cic_err_set(err, CIC_EIO,
-			    "%s is not as long as it was made", tmp);
-			return NOT_PUBLISHED;
-		}
-		if (write_checksum(sum_tmp, run->file, run->last.sha256,
-		    err) != 0)
-			return NOT_PUBLISHED;
-		if (rename(tmp, path) != 0) {
-			cic_err_errno(err, "rename %s to %s", tmp, path);
-			unlink(sum_tmp);
-			return NOT_PUBLISHED;
-		}
-	} else if (!is_published(path, &run->last)) {
-		cic_err_set(err, CIC_EIO, "%s has disappeared", tmp);
-		return NOT_PUBLISHED;
-	} else if (write_checksum(sum_tmp, run->file, run->last.sha256,
-	    err) != 0)
-		return TRY_AGAIN;
-	if (rename(sum_tmp, sum) != 0) {
-		cic_err_errno(err, "rename %s to %s", sum_tmp, sum);
-		return TRY_AGAIN;
-	}
-	return cic_sync_dir(images, err) == 0 ? PUBLISHED : TRY_AGAIN;
+	return publish(&(struct publish){
+		.folder = worker->conf->images_location, .tmp = tmp,
+		.file = run->file, .sha256 = run->last.sha256,
+		.size = run->last.size }, err);
 }
 
 static bool
@@ -209,7 +147,7 @@ end_finished(const struct worker *worker, struct run *run)
 
 	if (run->last.size == 0)	/* docker only, or the .sif was right */
 		return record(&o, run, apply_end, NULL);
-	how = publish(worker, run, &err);
+	how = publish_run(worker, run, &err);
 	if (how != PUBLISHED)
 		cic_log_warnx("build %s: publish: %s", run->id, err.msg);
 	if (how == TRY_AGAIN)

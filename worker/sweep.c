@@ -17,6 +17,8 @@
 
 #define ENVIRON_MAX	(128 * 1024)
 #define ROUNDS		100	/* of 100 ms */
+#define TORN_ROUNDS	3	/* more of them tell that parents are hidden
+				 * from us (hidepid) */
 
 /* What other builds run; set by sweep_spare. */
 static const char *build_program = "";
@@ -165,6 +167,26 @@ mark_descendants(struct table *table)
 	}
 }
 
+/* Did a parent die while we read?  Then its children, seen before it, belonged to
+ * nobody we know of: they have to be looked at again. */
+static bool
+is_torn(const struct table *table)
+{
+	size_t i, j;
+
+	for (i = 0; i < table->count; i++) {
+		if (table->at[i].ours || table->at[i].parent == getpid() ||
+		    table->at[i].parent <= 1)
+			continue;
+		for (j = 0; j < table->count; j++)
+			if (table->at[j].pid == table->at[i].parent)
+				break;
+		if (j == table->count && !is_pause(table->at[i].parent))
+			return true;
+	}
+	return false;
+}
+
 void
 sweep_spare(const char *program)
 {
@@ -178,7 +200,7 @@ sweep_processes(const char *id)
 	struct table table = { .at = NULL };
 	char marker[80];
 	size_t i, killed;
-	int round;
+	int round, torn = 0;
 
 	snprintf(marker, sizeof(marker), "CIC_BUILD=%s", id);
 	for (round = 0; round < ROUNDS; round++) {
@@ -189,9 +211,10 @@ sweep_processes(const char *id)
 				kill(table.at[i].pid, SIGKILL);
 				killed++;
 			}
-		if (killed == 0)
+		if (killed == 0 && (!is_torn(&table) ||
+		    ++torn == TORN_ROUNDS))
 			break;
-		if (round == 0)
+		if (killed > 0 && round == 0)
 			cic_log_info("build %s: killed %zu processes it left",
 			    id, killed);
 		nanosleep(&pause, NULL);

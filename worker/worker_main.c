@@ -23,11 +23,10 @@
 #include "end.h"
 #include "engine.h"
 #include "engine_gc.h"
-#include "cgroup.h"
 #include "log.h"
 #include "run.h"
-#include "spawn.h"
 #include "sweep.h"
+#include "tools.h"
 #include "version.h"
 #include "wake.h"
 
@@ -225,8 +224,6 @@ make_store_folder(const struct cic_conf *conf, struct cic_err *err)
 static int
 check_site(const struct cic_conf *conf, int null_fd, struct cic_err *err)
 {
-	static const char *const converters[] = { "singularity", "apptainer" };
-	const char *program = conf->converter_command;
 	char path[CIC_PATH_MAX];
 
 	if (make_store_folder(conf, err) != 0 ||
@@ -234,24 +231,7 @@ check_site(const struct cic_conf *conf, int null_fd, struct cic_err *err)
 	    cic_mkdir_p(path, 0750, err) != 0 ||
 	    make_public_folder(conf->images_location, err) != 0)
 		return -1;
-	if (cic_path_format(path, err, "%s/Dockerfile", conf->templates) != 0)
-		return -1;
-	if (access(path, R_OK) != 0)
-		return cic_err_errno(err, "build.templates: %s", path);
-	if (!cic_program_exists("git"))
-		return cic_err_set(err, CIC_ENOENT,
-		    "the program git is not installed");
-	if (conf->converter != CIC_CONVERT_BUILTIN) {
-		if (program[0] == '\0')
-			program = converters[conf->converter];
-		if (!cic_program_exists(program))
-			return cic_err_set(err, CIC_ENOENT, "build.converter: "
-			    "the program %s is not installed; install it or "
-			    "set build.converter: builtin", program);
-	}
-	if (cic_engine_check(conf, null_fd, err) != 0)
-		return -1;
-	return cgroup_check(conf, null_fd, err);
+	return tools_check(conf, true, null_fd, err);
 }
 
 /* Package caches are what makes the second build fast. */
