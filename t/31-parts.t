@@ -13,6 +13,8 @@ docker_only=',"machine":{"architecture":"x86_64","container_engine":"docker"}'
 # log, count WORDS... - of the last build
 log() { cat "$T/data/builds/$id/log"; }
 count() { log | grep -c -e "$*"; }
+# The caches that the last build's RUN lines name: NAME … (podman and docker both print the lines).
+cache_names() { log | sed -n 's/.*--mount=type=cache,id=\([^,]*\),.*/\1/p' | sort -u | tr '\n' ' '; }
 # built, extracted - packages, sorted, in one line
 built() { log | sed -n 's/.*==> No binary for \([a-z]*\)-.*/\1/p' | sort | tr '\n' ' '; }
 extracted() { log | sed -n 's/.*==> Extracting \([a-z]*\)-.*/\1/p' | sort | tr '\n' ' '; }
@@ -73,6 +75,11 @@ examples in 1 stage
 pip has 0 files
 cache 0 mounted 0" "$engine: post_inst.sh sees packages, what only building needs and stages; not pip's modules, nor a cache"
     is "$(built)" "app core left maker right " "$engine: each package is built once"
+    base_id=$("$program" image inspect --format '{{.Id}}' "$BASE_IMAGE")
+    base_id=$(printf '%.12s' "${base_id#sha256:}")
+    is "$(cache_names | sed 's/\(cic-pip-[^ ]*\)-[0-9a-f]* /\1-WORKFLOW /')" \
+        "cic-apt-x86_64-$base_id cic-pip-x86_64-$base_id-WORKFLOW cic-spack-x86_64-$base_id " \
+        "$engine: caches are of the target and base image; where an author's code runs, of the workflow"
     offset=$(siftool list "$file" | awk -F'|' '/FS/ { split($4, at, "-"); print at[1] + 0 }')
     unsquashfs -no-progress -o "$offset" -d "$T/root" "$file" > "$T/unsquashfs.log" 2>&1
     is "$(find "$T/root/tmp" "$T/root/etc" "$T/root/var/lib/apt/lists" "$T/root/var/cache/apt" "$T/root/root/.cache" \
@@ -115,15 +122,7 @@ hi" "$2: exec sees the Spack environment and the Python module"
 
 # ---- nothing is done twice
 
-# The caches that the last build's RUN lines name: NAME … (podman and docker both print the lines).
-cache_names() { log | sed -n 's/.*--mount=type=cache,id=\([^,]*\),.*/\1/p' | sort -u | tr '\n' ' '; }
-
 caches() {
-    base_id=$("$program" image inspect --format '{{.Id}}' "$BASE_IMAGE")
-    base_id=$(printf '%.12s' "${base_id#sha256:}")
-    is "$(cache_names | sed 's/\(cic-pip-[^ ]*\)-[0-9a-f]* /\1-WORKFLOW /')" \
-        "cic-apt-x86_64-$base_id cic-pip-x86_64-$base_id-WORKFLOW cic-spack-x86_64-$base_id " \
-        "$engine: caches are of the target and base image; where an author's code runs, of the workflow"
     change "$step/all/eflows4hpc.yaml" 's/- \.\//- .\/.\//'
     build all
     finished "$engine: another pip line"

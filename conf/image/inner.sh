@@ -170,6 +170,9 @@ step_package() {
 write_makefile() {
     command -v make > /dev/null || return 1
     ours -e "$env" env depfile -o "$scope/env.mk" --make-prefix cic > /dev/null 2>&1 || return 1
+    # each package waits for its dependencies themselves: the targets between them are jobs of their own, and make overlooks
+    # now and then that one has ended, until another does
+    sed -i -e '/^cic\/install\/[^%:]*: cic\/install-deps\//d' -e 's,^cic/install-deps/\([^%]\),cic/install/\1,' "$scope/env.mk"
     sed -n 's,^cic/SPACK_PACKAGE_IDS := *,,p' "$scope/env.mk" | tr ' ' '\n' | sed '/^$/d' > "$scope/ids"
     printf 'SPACK = sh %s package\ninclude env.mk\n' "$here/inner.sh" > "$scope/Makefile"
     [ -s "$scope/ids" ]
