@@ -203,8 +203,8 @@ write_environment(const struct folder *f, const struct cic_buf *yaml,
 	return cic_write_new_file(to, yaml->data, yaml->len, 0644, err);
 }
 
-/* Does post_inst.sh look for what building left?  As a word in it: that it
- * makes the path up is nobody's habit. */
+/* Does post_inst.sh look into what building left?  Then packages from the build
+ * cache have to bring theirs along, which costs time and space. */
 static bool
 wants_stages(int step_fd)
 {
