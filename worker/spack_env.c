@@ -368,8 +368,26 @@ is_unconditional(const struct cic_yaml *definitions)
 	return true;
 }
 
+/* What stands at the top of an image: hier(7), file-hierarchy(7), the folders of
+ * the build (conf/image/Dockerfile), and where else Spack is put. */
+static bool
+is_taken(const char *step)
+{
+	static const char *const taken[] = { "bin", "boot", "dev", "etc", "home",
+	    "lib", "lib32", "lib64", "libx32", "media", "mnt", "nix", "opt",
+	    "packages", "proc", "root", "run", "sbin", "software-catalog",
+	    "spack", "srv", "sys", "tmp", "usr", "var" };
+	size_t i;
+
+	for (i = 0; i < COUNT(taken); i++)
+		if (strcmp(step, taken[i]) == 0)
+			return true;
+	return false;
+}
+
 bool
-spack_env_is_shared(const struct cic_yaml *body, int step_fd)
+spack_env_is_shared(const struct cic_yaml *body,
+    const struct cic_request *request, int step_fd)
 {
 	/* concretizer and view are ours in the end */
 	static const char *const known[] = { "specs", "packages", "definitions",
@@ -377,6 +395,9 @@ spack_env_is_shared(const struct cic_yaml *body, int step_fd)
 	const struct cic_yaml *child;
 	struct stat st;
 
+	if (is_taken(request->step) || brings_code(request->mpi) ||
+	    brings_code(request->gpu))
+		return false;
 	if (fstatat(step_fd, "spack.lock", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    errno != ENOENT ||
 	    fstatat(step_fd, ".spack-env", &st, AT_SYMLINK_NOFOLLOW) == 0 ||

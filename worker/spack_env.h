@@ -52,9 +52,13 @@ int spack_env_write(const struct cic_yaml *body,
  * under the hash of an honest package.  So this knows what is harmless and says
  * no to the rest.  It does not judge the recipes: their authors are trusted.
  *
+ * request	its mpi and gpu become specs like the body's, and the step's name
+ *		is that of a folder at the image's top: "usr" or "packages" would
+ *		be laid over what Spack runs
  * step_fd	the step's folder, which becomes the environment's: a spack.lock
  *		or .spack-env in it would bring specs and recipes along
  */
-bool spack_env_is_shared(const struct cic_yaml *body, int step_fd);
+bool spack_env_is_shared(const struct cic_yaml *body,
+    const struct cic_request *request, int step_fd);
 
 #endif

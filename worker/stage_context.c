@@ -299,7 +299,7 @@ set_wanted(struct job *job, const struct description *d, int step_fd)
 	job->step[JOB_SPACK].wanted = d->spack != NULL ||
 	    has_name(job, "context/step/spack.yaml");
 	job->step[JOB_SPACK].private_cache = d->spack == NULL ||
-	    !spack_env_is_shared(d->spack, step_fd);
+	    !spack_env_is_shared(d->spack, &job->build.request, step_fd);
 	job->step[JOB_POST_INST].wanted =
 	    has_name(job, "context/step/post_inst.sh");
 	job->step[JOB_PIP].wanted = d->pip.len > 0 || d->requirements;

@@ -18,6 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char folder[] = "/tmp/cic-fuzz-XXXXXX";
 
+static const struct cic_request request = { .target = "zen2",
+    .mpi = "openmpi@4" };
+
 static void
 remove_folder(void)
 {
@@ -71,8 +74,6 @@ only(const struct cic_yaml *mapping, const char *name)
 static void
 check_env(const struct cic_yaml *body)
 {
-	static const struct cic_request request = { .target = "zen2",
-	    .mpi = "openmpi@4" };
 	struct cic_yaml *root;
 	const struct cic_yaml *env, *last;
 	struct cic_err err;
@@ -121,7 +122,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (description_read(dir, &d, &err) == 0) {
 		if (d.spack != NULL) {
 			check_env(d.spack);
-			spack_env_is_shared(d.spack, dir);
+			spack_env_is_shared(d.spack, &request, dir);
 		}
 		check_list(&d.apt, ALNUM "+.-~:_*=/", '-');
 		check_list(&d.pip, ALNUM " ._-+*!~=<>,;:'\"()[]@/?#$&%", ' ');

@@ -223,8 +223,11 @@ static const struct { const char *body; bool shared; } shares[] = {
 	{ "definitions: [{when:: x, a: [x]}]", false },
 };
 
+/* With no request's specs, and a step whose name is nobody else's. */
+static const struct cic_request plain = { .step = "wordcount" };
+
 static bool
-is_shared(const char *body)
+is_shared_for(const char *body, const struct cic_request *request)
 {
 	struct cic_yaml *y = cic_yaml_parse(body, strlen(body), &err);
 	int fd = open(folder, O_RDONLY | O_DIRECTORY);
@@ -232,10 +235,16 @@ is_shared(const char *body)
 
 	if (y == NULL)
 		fail_msg("%s: %s", body, err.msg);
-	shared = spack_env_is_shared(y, fd);
+	shared = spack_env_is_shared(y, request, fd);
 	close(fd);
 	cic_yaml_free(y);
 	return shared;
+}
+
+static bool
+is_shared(const char *body)
+{
+	return is_shared_for(body, &plain);
 }
 
 static void
@@ -253,8 +262,39 @@ sharing(void **state)
 	assert_true(is_shared("{}"));
 	assert_int_equal(symlink("x", in_folder(".spack-env")), 0);
 	assert_false(is_shared("{}"));
-	assert_false(spack_env_is_shared(y, -1));
+	assert_false(spack_env_is_shared(y, &plain, -1));
 	cic_yaml_free(y);
+}
+
+/* A user's specs go where the author's go, and the step's folder where its name
+ * says. */
+static const struct {
+	struct cic_request request;
+	bool shared;
+} requests[] = {
+	{ { .step = "wordcount", .mpi = "openmpi@4 +cxx", .gpu = "cuda@11.8" },
+	    true },
+	{ { .step = "wordcount", .mpi = "zlib cflags=-B/wordcount" }, false },
+	{ { .step = "wordcount", .mpi = "mpich dev_path=/wordcount" }, false },
+	{ { .step = "wordcount", .mpi = "mpich@git.main" }, false },
+	{ { .step = "wordcount", .gpu = "wordcount/x.json" }, false },
+	{ { .step = "usr" }, false }, { { .step = "opt" }, false },
+	{ { .step = "etc" }, false }, { { .step = "root" }, false },
+	{ { .step = "packages" }, false },
+	{ { .step = "software-catalog" }, false },
+	{ { .step = "user" }, true }, { { .step = "op" }, true },
+};
+
+static void
+sharing_requests(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(requests); i++)
+		if (is_shared_for("{specs: [x]}", &requests[i].request) !=
+		    requests[i].shared)
+			fail_msg("step %s, mpi %s, gpu %s",
+			    requests[i].request.step, requests[i].request.mpi,
+			    requests[i].request.gpu);
 }
 
 /* eflows4hpc/workflow-registry at dd1cef4, each for a machine; what is in
@@ -308,7 +348,7 @@ golden(void **state)
 		fd = open(path, O_RDONLY | O_DIRECTORY);
 		if (description_read(fd, &d, &err) != 0)
 			fail_msg("%s: %s", path, err.msg);
-		assert_true(spack_env_is_shared(d.spack, fd));
+		assert_true(spack_env_is_shared(d.spack, &plain, fd));
 		close(fd);
 		cic_buf_reset(&out);
 		assert_int_equal(spack_env_write(d.spack, &samples[i].machine,
@@ -328,7 +368,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(writing), CASE(too_long), CASE(checking), CASE(sharing),
-		CASE(golden),
+		CASE(sharing_requests), CASE(golden),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
