@@ -2,6 +2,7 @@
 # make demo       the main job on this machine: build an image, download it, run it
 # make demo-stop  end what demo started
 # make check      all tests (installs what they need, packages included)
+# make check-long what takes minutes: images of another platform, emulated
 # make check-unit the unit tests and fuzz corpora alone
 # make check-asan the same with the address and undefined behaviour sanitizers
 # make check-spack the image build with a real Spack: SPACK_TREE=FOLDER, a checkout
@@ -77,6 +78,9 @@ check:
 check-built: all units
 	t/run-tests.sh
 units: $(UNIT) $(FUZZ)
+check-long: all
+	conf/setup/packages.sh build demo check
+	t/run-tests.sh long
 check-unit: units
 	t/run-tests.sh unit
 check-asan:
@@ -135,6 +139,6 @@ install: all
 clean:
 	rm -rf build build-asan build-lint build-fuzz
 
-.PHONY: all demo demo-stop demo-clean check check-built check-unit check-asan \
+.PHONY: all demo demo-stop demo-clean check check-built check-long check-unit check-asan \
 	check-spack units fuzz bench lint install clean
 .SECONDARY:

@@ -1,99 +1,121 @@
 /*
  * Micro-architectures and platforms; see arch.h.
- * Source of the names: archspec's microarchitectures.json, as Spack uses it.
+ * Source of the targets: archspec's microarchitectures.json (as of August 2026),
+ * less what no container platform of ours runs.
  */
 #include "arch.h"
 
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define TARGETS_MAX	40
 
-/* One row a family: the platform that runs it, then its targets. */
+/* The platform of a family of targets. */
 static const struct family {
 	const char *platform;
-	const char *targets;	/* separated by spaces */
+	const char *targets[TARGETS_MAX + 1];
 } families[] = {
-	{ "linux/amd64", "x86_64 x86_64_v2 x86_64_v3 x86_64_v4 nocona core2 "
-	    "nehalem westmere sandybridge ivybridge haswell broadwell skylake "
-	    "mic_knl skylake_avx512 cannonlake cascadelake icelake "
-	    "sapphirerapids alderlake arrowlake arrowlake_s k10 bulldozer "
-	    "piledriver steamroller excavator zen zen2 zen3 zen4 zen5" },
-	{ "linux/386", "x86 i686 pentium2 pentium3 pentium4 prescott" },
-	{ "linux/arm64", "aarch64 armv8.1a armv8.2a armv8.3a armv8.4a armv8.5a "
-	    "armv8.6a armv9.0a armv9.2a thunderx2 a64fx cortex_a72 neoverse_n1 "
-	    "neoverse_v1 neoverse_v2 neoverse_n2 neoverse_v3ae ampere1 "
-	    "ampere1a m1 m2 m3 m4" },
-	{ "linux/ppc64le", "ppc64le power8le power9le power10le" },
-	{ "linux/riscv64", "riscv64 u74mc x60" },
-	{ "linux/arm/v7", "arm" },
+	{ "linux/amd64", { "x86_64", "x86_64_v2", "x86_64_v3", "x86_64_v4",
+	    "nocona", "core2", "nehalem", "westmere", "sandybridge",
+	    "ivybridge", "haswell", "broadwell", "skylake", "mic_knl",
+	    "skylake_avx512", "cannonlake", "cascadelake", "icelake",
+	    "sapphirerapids", "alderlake", "arrowlake", "arrowlake_s", "k10",
+	    "bulldozer", "piledriver", "steamroller", "excavator", "zen",
+	    "zen2", "zen3", "zen4", "zen5" } },
+	{ "linux/386", { "x86", "i686", "pentium2", "pentium3", "pentium4",
+	    "prescott" } },
+	{ "linux/arm64", { "aarch64", "armv8.1a", "armv8.2a", "armv8.3a",
+	    "armv8.4a", "armv8.5a", "armv8.6a", "armv9.0a", "armv9.2a",
+	    "thunderx2", "a64fx", "cortex_a72", "neoverse_n1", "neoverse_v1",
+	    "neoverse_v2", "neoverse_n2", "neoverse_v3ae", "ampere1",
+	    "ampere1a", "m1", "m2", "m3", "m4" } },
+	{ "linux/ppc64le", { "ppc64le", "power8le", "power9le", "power10le" } },
+	{ "linux/riscv64", { "riscv64", "u74mc", "x60" } },
+	{ "linux/arm/v7", { "arm" } },
 };
 
-/* Words of machine descriptions, and the Spack target they mean. */
+/*
+ * Words of machine descriptions, and the target they mean: names that vendors
+ * give the processors, GCC's of -march where archspec has another, Go's of the
+ * platforms.  Granite Rapids has all of Sapphire Rapids' instructions, and
+ * archspec no name.  Its power8 to power10 are big endian, which no container
+ * platform is.
+ */
 static const struct alias {
 	const char *word, *target;
 } aliases[] = {
 	{ "naples", "zen" }, { "rome", "zen2" }, { "milan", "zen3" },
-	{ "genoa", "zen4" }, { "bergamo", "zen4" }, { "turin", "zen5" },
-	{ "knl", "mic_knl" }, { "icelake_server", "icelake" },
-	{ "grace", "neoverse_v2" }, { "graviton2", "neoverse_n1" },
-	{ "graviton3", "neoverse_v1" }, { "amd64", "x86_64" },
-	{ "arm64", "aarch64" },
+	{ "genoa", "zen4" }, { "bergamo", "zen4" }, { "siena", "zen4" },
+	{ "turin", "zen5" },
+	{ "znver1", "zen" }, { "znver2", "zen2" }, { "znver3", "zen3" },
+	{ "znver4", "zen4" }, { "znver5", "zen5" },
+	{ "knl", "mic_knl" }, { "knights_landing", "mic_knl" },
+	{ "skylake_sp", "skylake_avx512" }, { "skx", "skylake_avx512" },
+	{ "icelake_server", "icelake" }, { "icelake_sp", "icelake" },
+	{ "emerald_rapids", "sapphirerapids" },
+	{ "granite_rapids", "sapphirerapids" },
+	{ "grace", "neoverse_v2" }, { "axion", "neoverse_v2" },
+	{ "graviton", "cortex_a72" }, { "graviton2", "neoverse_n1" },
+	{ "graviton3", "neoverse_v1" }, { "graviton4", "neoverse_v2" },
+	{ "graviton5", "neoverse_v3ae" }, { "cobalt", "neoverse_n2" },
+	{ "altra", "neoverse_n1" }, { "ampere_altra", "neoverse_n1" },
+	{ "ampere_one", "ampere1" },
+	{ "power8", "power8le" }, { "power9", "power9le" },
+	{ "power10", "power10le" },
+	{ "amd64", "x86_64" }, { "arm64", "aarch64" },
 };
 
-/* Call `visit` for each target until it returns non-NULL, and return that. */
-static const char *
-each_target(const char *(*visit)(const struct family *family,
-    const char *target, size_t len, void *arg), void *arg)
+/* The same word, whether it is written neoverse-n1, neoverse_n1 or neoversen1? */
+static bool
+is_same(const char *a, const char *b)
 {
-	const char *p, *found;
-	size_t i, len;
+	for (;; a++, b++) {
+		a += strspn(a, "_-");
+		b += strspn(b, "_-");
+		if (*a != *b)
+			return false;
+		if (*a == '\0')
+			return true;
+	}
+}
+
+/* The target of that name and its platform; NULL: there is none. */
+static const char *
+find_target(const char *word, const char **platform)
+{
+	const char *const *target;
+	size_t i;
 
 	for (i = 0; i < COUNT(families); i++)
-		for (p = families[i].targets; *p != '\0'; p += len) {
-			p += strspn(p, " ");
-			len = strcspn(p, " ");
-			found = visit(&families[i], p, len, arg);
-			if (found != NULL)
-				return found;
-		}
+		for (target = families[i].targets; *target != NULL; target++)
+			if (is_same(*target, word)) {
+				*platform = families[i].platform;
+				return *target;
+			}
 	return NULL;
-}
-
-static const char *
-family_of(const struct family *family, const char *target, size_t len,
-    void *arg)
-{
-	const char *wanted = arg;
-
-	return strlen(wanted) == len && memcmp(wanted, target, len) == 0 ?
-	    family->platform : NULL;
-}
-
-static const char *
-platform_of(const char *target)
-{
-	return each_target(family_of, (void *)(uintptr_t)target);
 }
 
 const char *
 cic_arch_target(const char *word)
 {
+	const char *platform;
 	size_t i;
 
 	for (i = 0; i < COUNT(aliases); i++)
-		if (strcmp(aliases[i].word, word) == 0)
+		if (is_same(aliases[i].word, word))
 			return aliases[i].target;
-	return platform_of(word) != NULL ? word : NULL;
+	return find_target(word, &platform);
 }
 
 int
 cic_arch_fits(const char *target, const char *platform, struct cic_err *err)
 {
-	const char *runs_on = platform_of(target);
+	const char *runs_on = NULL;
 
-	if (runs_on != NULL && strcmp(runs_on, platform) == 0)
+	if (find_target(target, &runs_on) != NULL &&
+	    strcmp(runs_on, platform) == 0)
 		return 0;
 	return cic_err_set(err, CIC_EINVAL,
 	    "machine.architecture: %s code does not run on platform %s "
@@ -170,39 +192,20 @@ cic_arch_check_platform(const char *platform, struct cic_err *err)
 	return cic_unknown_word("machine.platform", platform, known, err);
 }
 
-/* All words an architecture may be, copied out of the spaced lists. */
-struct words {
-	char		 text[128][CIC_ARCH_MAX];
-	const char	*list[129];
-	size_t		 count;
-};
-
-static const char *
-collect(const struct family *family, const char *target, size_t len, void *arg)
-{
-	struct words *words = arg;
-
-	(void)family;
-	if (words->count < COUNT(words->text)) {
-		snprintf(words->text[words->count], CIC_ARCH_MAX, "%.*s",
-		    (int)len, target);
-		words->list[words->count] = words->text[words->count];
-		words->count++;
-	}
-	return NULL;
-}
-
 int
 cic_arch_check(const char *word, struct cic_err *err)
 {
-	struct words words = { .count = 0 };
-	size_t i;
+	const char *known[COUNT(families) * TARGETS_MAX + COUNT(aliases) + 1];
+	const char *const *target;
+	size_t i, n = 0;
 
 	if (cic_arch_target(word) != NULL)
 		return 0;
-	each_target(collect, &words);
+	for (i = 0; i < COUNT(families); i++)
+		for (target = families[i].targets; *target != NULL; target++)
+			known[n++] = *target;
 	for (i = 0; i < COUNT(aliases); i++)
-		collect(NULL, aliases[i].word, strlen(aliases[i].word), &words);
-	words.list[words.count] = NULL;
-	return cic_unknown_word("machine.architecture", word, words.list, err);
+		known[n++] = aliases[i].word;
+	known[n] = NULL;
+	return cic_unknown_word("machine.architecture", word, known, err);
 }

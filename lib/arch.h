@@ -2,7 +2,8 @@
  * CPU micro-architectures and platforms.
  *
  * The names are Spack's (archspec), plus the words that machine owners use for
- * them (`rome`, `milan` …), which stay in file names but mean a Spack target.
+ * them (`rome`, `graviton3` …), which stay in file names but mean a Spack target.
+ * `-` and `_` within a word are free: neoverse-n1, cascade_lake.
  */
 #ifndef CIC_ARCH_H
 #define CIC_ARCH_H

@@ -1,8 +1,9 @@
 #!/bin/sh
 # run-tests.sh - run the tests under prove.
 #
-# usage: run-tests.sh            all of t/
+# usage: run-tests.sh            unit tests, fuzz corpora and t/*.t
 #        run-tests.sh unit       unit tests and fuzz corpora only
+#        run-tests.sh long       t/long/*.t: what takes minutes
 #        run-tests.sh FILE...    these
 #
 # With CI set, a skipped test is a failure.  $BUILD is the folder of the programs (build).
@@ -20,6 +21,7 @@ units() {
 case ${1-} in
     '') set -- $(units) t/*.t ;;
     unit) set -- $(units) ;;
+    long) set -- t/long/*.t ;;
     --help|-h) sed -n '2,/^set -eu/{/^set -eu/d;s/^# \{0,1\}//;p;}' "$0"; exit 0 ;;
 esac
 [ $# -gt 0 ] || { echo "run-tests.sh: there are no tests." >&2; exit 1; }

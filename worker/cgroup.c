@@ -1,6 +1,7 @@
 /* Memory and processes of one image build; see cgroup.h. */
 #include "cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@
 #include "engine.h"
 #include "path.h"
 
-#define ROOT	"/sys/fs/cgroup"
+#define ROOT		"/sys/fs/cgroup"
+#define GROUP_DEPTH	4
 
 /* The hierarchies a limit lives in, and its file in each. */
 static const struct controller {
@@ -31,6 +33,8 @@ is_version_2(void)
 	return access(ROOT "/cgroup.controllers", F_OK) == 0;
 }
 
+/* Limits stand in the group cic-<id>; the engine gets one below it, which runc
+ * removes after each command. */
 static int
 group_path(const struct controller *c, const char *id, char out[CIC_PATH_MAX],
     struct cic_err *err)
@@ -57,6 +61,16 @@ write_limit(const char *group, const char *file, unsigned long long value,
 	return rc;
 }
 
+/* Before Linux 5.11, version 1 counts what is below a group only when told. */
+static void
+count_below(const char *group)
+{
+	struct cic_err ignored;
+
+	if (!is_version_2())
+		write_limit(group, "memory.use_hierarchy", 1, &ignored);
+}
+
 /* Make the group for one controller and set its limit; 0 is none. */
 static int
 make_group(const struct controller *c, const char *id,
@@ -70,6 +84,7 @@ make_group(const struct controller *c, const char *id,
 		return -1;
 	if (mkdir(path, 0755) != 0 && errno != EEXIST)
 		return cic_err_errno(err, "make control group %s", path);
+	count_below(path);
 	return write_limit(path, is_version_2() ? c->v2 : c->v1, value, err);
 }
 
@@ -92,20 +107,47 @@ cgroup_begin(const struct cic_conf *conf, const char *id,
 			return cic_err_wrap(err, "limits.%s", i == 0 ?
 			    "memory" : "processes");
 		}
-	snprintf(name, CGROUP_NAME_MAX, "/cic-%s", id);
+	snprintf(name, CGROUP_NAME_MAX, "/cic-%s/run", id);
 	return 0;
+}
+
+/* Only folders can be removed in there, and only those that nobody is in. */
+static void
+remove_group(const char *path, int depth)
+{
+	DIR *dir = depth > 0 ? opendir(path) : NULL;
+	char below[CIC_PATH_MAX];
+	struct cic_err ignored;
+	struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL)
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+		    cic_path_format(below, &ignored, "%s/%s", path,
+		    entry->d_name) == 0)
+			remove_group(below, depth - 1);
+	if (dir != NULL)
+		closedir(dir);
+	rmdir(path);
 }
 
 void
 cgroup_end(const char *id)
 {
+	DIR *root = is_version_2() ? NULL : opendir(ROOT);
 	char path[CIC_PATH_MAX];
 	struct cic_err ignored;
-	size_t i;
+	struct dirent *entry;
 
-	for (i = 0; i < CONTROLLERS; i++)
-		if (group_path(&controllers[i], id, path, &ignored) == 0)
-			rmdir(path);
+	if (is_version_2() &&
+	    cic_path_format(path, &ignored, ROOT "/cic-%s", id) == 0)
+		remove_group(path, GROUP_DEPTH);
+	/* engines make one in every hierarchy */
+	while (root != NULL && (entry = readdir(root)) != NULL)
+		if (entry->d_name[0] != '.' && cic_path_format(path, &ignored,
+		    ROOT "/%s/cic-%s", entry->d_name, id) == 0)
+			remove_group(path, GROUP_DEPTH);
+	if (root != NULL)
+		closedir(root);
 }
 
 /* Docker's builder hears of control groups since BuildKit 0.9; docker 23 is the
@@ -130,6 +172,23 @@ check_docker(const struct cic_conf *conf, int log_fd, struct cic_err *err)
 	return rc;
 }
 
+/* With isolation chroot podman makes no group and says nothing. */
+static int
+check_podman(const struct cic_conf *conf, struct cic_err *err)
+{
+	char *const *word = conf->engine_build_args.item;
+	const char *isolation = getenv("BUILDAH_ISOLATION");
+
+	for (; *word != NULL; word++)
+		if (strncmp(*word, "--isolation=", 12) == 0)
+			isolation = *word + 12;
+		else if (strcmp(*word, "--isolation") == 0 && word[1] != NULL)
+			isolation = word[1];
+	return isolation == NULL || strcmp(isolation, "oci") == 0 ? 0 :
+	    cic_err_set(err, CIC_EINVAL, "podman does not hold image builds to "
+	    "limits with --isolation %.32s, only with oci", isolation);
+}
+
 int
 cgroup_check(const struct cic_conf *conf, int log_fd, struct cic_err *err)
 {
@@ -142,8 +201,8 @@ cgroup_check(const struct cic_conf *conf, int log_fd, struct cic_err *err)
 	if (name[0] == '\0')
 		return 0;
 	cgroup_end("check");
-	if (conf->engine == CIC_ENGINE_DOCKER &&
-	    check_docker(conf, log_fd, err) != 0)
+	if ((conf->engine == CIC_ENGINE_DOCKER ? check_docker(conf, log_fd, err) :
+	    check_podman(conf, err)) != 0)
 		return cic_err_wrap(err, "limits.memory, limits.processes");
 	return 0;
 }

@@ -39,6 +39,14 @@ static const char *const network_words[] = { "Temporary failure resolving",
     "Connection refused", "Network is unreachable", "Could not connect to ",
     "Failed to establish a new connection", "All fetchers failed",
     "no such host", "i/o timeout", NULL };
+/* what shells, make, compilers and Python say at a limit of processes */
+static const char *const process_words[] = { "cannot fork",
+    "fork: retry: Resource temporarily unavailable",
+    "fork: Resource temporarily unavailable",
+    "vfork: Resource temporarily unavailable",
+    "posix_spawn: Resource temporarily unavailable",
+    "pthread_create: Resource temporarily unavailable",
+    "BlockingIOError: [Errno 11]", "can't start new thread", NULL };
 static const char *const engine_words[] = { "Cannot connect to the Docker daemon",
     "error during connect", "code = Unavailable", "failed to dial gRPC",
     "Cannot connect to Podman", NULL };
@@ -367,6 +375,7 @@ conclude(const struct evidence *e, struct verdict *v, struct failure *f)
 		    says(line, network_words));
 		suffix = text;
 	}
+	f->no_process = decisive(e, v, process_words) != NULL;
 	say(f, prefix, v, suffix);
 }
 

@@ -10,6 +10,7 @@
 #ifndef CIC_FAILURE_H
 #define CIC_FAILURE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "build.h"
@@ -24,6 +25,7 @@ struct failure {
 	 * start 0: there is none */
 	off_t		 log_start, log_end;
 	int		 vertex;	/* that printed it; -1: any */
+	bool		 no_process;	/* a new process could not be had */
 };
 
 /*

@@ -8,8 +8,6 @@
 #include "buf.h"
 #include "path.h"
 
-#define BINFMT	"/proc/sys/fs/binfmt_misc/qemu-"
-
 /* Platforms, uname's word for their processors, qemu's, and what else runs
  * them. */
 static const struct processor {
@@ -26,7 +24,7 @@ static const struct processor {
 /* Is qemu's handler there, enabled, and opened once and for all (F), so that
  * it works inside a container, which has no qemu? */
 static bool
-is_emulated(const char *qemu)
+is_emulated(const char *folder, const char *qemu)
 {
 	char path[CIC_PATH_MAX];
 	struct cic_err ignored;
@@ -35,7 +33,7 @@ is_emulated(const char *qemu)
 	bool yes = false;
 
 	cic_buf_init(&text, 4096);
-	if (cic_path_format(path, &ignored, BINFMT "%s", qemu) == 0 &&
+	if (cic_path_format(path, &ignored, "%s/qemu-%s", folder, qemu) == 0 &&
 	    cic_read_file(path, &text, &ignored) == 0) {
 		flags = strstr(text.data, "flags:");
 		yes = strncmp(text.data, "enabled", 7) == 0 && flags != NULL &&
@@ -45,18 +43,26 @@ is_emulated(const char *qemu)
 	return yes;
 }
 
+/* Builders are docker's alone. */
+static bool
+is_elsewhere(const struct cic_conf *conf, const char *platform)
+{
+	return cic_conf_for_platform(&conf->platform_contexts, platform,
+	    NULL) != NULL || (conf->engine == CIC_ENGINE_DOCKER &&
+	    cic_conf_for_platform(&conf->platform_builders, platform,
+	    NULL) != NULL);
+}
+
 int
 platform_check(const struct cic_conf *conf, const char *platform,
-    bool *emulated, struct cic_err *err)
+    const char *folder, bool *emulated, struct cic_err *err)
 {
 	const struct processor *p = NULL;
 	struct utsname host;
 	size_t i;
 
 	*emulated = false;
-	if (cic_conf_for_platform(&conf->platform_builders, platform, NULL) !=
-	    NULL || cic_conf_for_platform(&conf->platform_contexts, platform,
-	    NULL) != NULL)
+	if (is_elsewhere(conf, platform))
 		return 0;
 	for (i = 0; i < sizeof(processors) / sizeof(processors[0]); i++)
 		if (strcmp(processors[i].platform, platform) == 0)
@@ -66,7 +72,7 @@ platform_check(const struct cic_conf *conf, const char *platform,
 	if (p != NULL && (strcmp(host.machine, p->machine) == 0 ||
 	    strcmp(host.machine, p->also) == 0))
 		return 0;
-	*emulated = p != NULL && is_emulated(p->qemu);
+	*emulated = p != NULL && is_emulated(folder, p->qemu);
 	if (*emulated)
 		return 0;
 	return cic_err_set(err, CIC_ENOENT, "the service's host (%s) cannot "

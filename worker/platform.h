@@ -10,13 +10,16 @@
 #include "conf.h"
 #include "err.h"
 
+/* Where the kernel tells what it runs other processors' programs by. */
+#define PLATFORM_BINFMT	"/proc/sys/fs/binfmt_misc"
+
 /*
  * Can commands of `platform` run where they would be built?  `emulated` is set
- * when that is by binfmt_misc and qemu.
+ * when that is by qemu; `folder` is PLATFORM_BINFMT.
  * CIC_ENOENT: nobody can run them; the message says what to install or to set.
  * Builders and contexts are believed.
  */
 int platform_check(const struct cic_conf *conf, const char *platform,
-    bool *emulated, struct cic_err *err);
+    const char *folder, bool *emulated, struct cic_err *err);
 
 #endif

@@ -76,6 +76,24 @@ save_package_log(const struct job *job)
 		job_say(job, "%s", err.msg);
 }
 
+/* Which of our own limits is behind it, if any. */
+static void
+say_limit(const struct job *job, struct cic_err *err)
+{
+	char text[80] = "";
+	size_t len;
+
+	if (job->failure.cause == CIC_CAUSE_MEMORY && job->conf->memory > 0)
+		snprintf(text, sizeof(text), " (a build may have %d MiB here: "
+		    "limits.memory)", job->conf->memory);
+	else if (job->failure.no_process && job->conf->processes > 0)
+		snprintf(text, sizeof(text), " (a build may have %d processes "
+		    "here: limits.processes)", job->conf->processes);
+	len = strlen(text);
+	cic_err_set(err, CIC_EIO, "%.*s%s", (int)(CIC_MESSAGE_MAX - 1 - len),
+	    job->failure.sentence, text);
+}
+
 /* What the engine's output says about why it failed. */
 static int
 explain(struct job *job, off_t start, struct cic_err *err)
@@ -87,7 +105,7 @@ explain(struct job *job, off_t start, struct cic_err *err)
 		job_set_cause(job, CIC_CAUSE_IMAGE_BUILD, err);
 		return -1;
 	}
-	cic_err_set(err, CIC_EIO, "%s", job->failure.sentence);
+	say_limit(job, err);
 	job_set_cause(job, job->failure.cause, err);
 	return -1;
 }

@@ -266,8 +266,8 @@ check_platform(struct job *job, struct cic_err *err)
 {
 	bool emulated;
 
-	if (platform_check(job->conf, job->build.request.platform, &emulated,
-	    err) != 0) {
+	if (platform_check(job->conf, job->build.request.platform,
+	    PLATFORM_BINFMT, &emulated, err) != 0) {
 		job_set_cause(job, CIC_CAUSE_PLATFORM, err);
 		return -1;
 	}

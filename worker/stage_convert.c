@@ -17,6 +17,71 @@
 #include "sif.h"
 #include "spawn.h"
 
+/* --- what a converter reads ----------------------------------------------- */
+
+/* Is the image on another engine, which shares no files with this host? */
+static bool
+is_elsewhere(const struct job *job)
+{
+	return cic_conf_for_platform(&job->conf->platform_contexts,
+	    job->build.request.platform, NULL) != NULL;
+}
+
+/* The engine's image as an archive file in the work folder. */
+static int
+save_image(struct job *job, char source[CIC_PATH_MAX + 64],
+    char name[CIC_PATH_MAX], struct cic_err *err)
+{
+	struct cic_engine engine = job_engine(job);
+
+	if (job_path(job, "image.tar", name, err) != 0)
+		return -1;
+	unlink(name);
+	snprintf(source, CIC_PATH_MAX + 64, "docker-archive:%s", name);
+	return cic_engine_save(&engine, job->image_id, name, err);
+}
+
+/* For singularity and apptainer: from docker's daemon under a name that only
+ * this build has (an id alone is not understood by all versions), else an
+ * archive. */
+static int
+offer_image(struct job *job, char source[CIC_PATH_MAX + 64],
+    char name[CIC_PATH_MAX], struct cic_err *err)
+{
+	struct cic_engine engine = job_engine(job);
+
+	if (job->conf->engine != CIC_ENGINE_DOCKER || is_elsewhere(job))
+		return save_image(job, source, name, err);
+	cic_engine_scratch_name(&engine, name, CIC_PATH_MAX);
+	snprintf(source, CIC_PATH_MAX + 64, "docker-daemon://%s", name);
+	return cic_engine_tag(&engine, job->image_id, name, err);
+}
+
+/* For the built-in one: the engine itself, unless that is far away. */
+static int
+offer_builtin(struct job *job, char source[CIC_PATH_MAX + 64],
+    char name[CIC_PATH_MAX], struct cic_err *err)
+{
+	if (is_elsewhere(job))
+		return save_image(job, source, name, err);
+	name[0] = '\0';
+	snprintf(source, CIC_PATH_MAX + 64, "%s://%s", job->conf->engine ==
+	    CIC_ENGINE_DOCKER ? "docker-daemon" : "podman", job->image_id);
+	return 0;
+}
+
+static void
+withdraw_image(struct job *job, const char *name)
+{
+	struct cic_engine engine = job_engine(job);
+	struct cic_err err;
+
+	if (name[0] == '/')
+		unlink(name);
+	else if (name[0] != '\0' && cic_engine_untag(&engine, name, &err) != 0)
+		job_say(job, "%s", err.msg);
+}
+
 /* --- the built-in converter --------------------------------------------- */
 
 /* What the .sif will say of itself (README, "What a .sif says of itself"). */
@@ -118,8 +183,9 @@ run_builtin(struct job *job, const struct cic_argv *argv, const char *summary,
 static int
 convert_builtin(struct job *job, const char *tmp, struct cic_err *err)
 {
-	char self[CIC_PATH_MAX], source[CIC_DIGEST_MAX + 32], lock[CIC_NAME_MAX + 16];
+	char self[CIC_PATH_MAX], source[CIC_PATH_MAX + 64], name[CIC_PATH_MAX];
 	char description[CIC_PATH_MAX], summary[CIC_PATH_MAX];
+	char lock[CIC_NAME_MAX + 16];
 	const char *words[] = { self, "--convert", source, "--output", tmp,
 	    "--config", job->conf->path, "--name", job->build.names.image,
 	    "--label", job->build.id, "--describe", description, "--spack-lock",
@@ -127,56 +193,25 @@ convert_builtin(struct job *job, const char *tmp, struct cic_err *err)
 	struct cic_argv argv = { .count = 0 };
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	size_t i;
+	int rc;
 
 	if (len == -1)
 		return cic_err_errno(err, "/proc/self/exe");
 	self[len] = '\0';
-	snprintf(source, sizeof(source), "%s://%s", job->conf->engine ==
-	    CIC_ENGINE_DOCKER ? "docker-daemon" : "podman", job->image_id);
 	snprintf(lock, sizeof(lock), "%s/spack.lock", job->build.request.step);
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		cic_argv_add(&argv, words[i]);
 	if (job_path(job, "describe.json", description, err) != 0 ||
 	    job_path(job, "summary.json", summary, err) != 0 ||
-	    write_description(job, description, err) != 0)
+	    write_description(job, description, err) != 0 ||
+	    offer_builtin(job, source, name, err) != 0)
 		return -1;
-	return run_builtin(job, &argv, summary, err);
+	rc = run_builtin(job, &argv, summary, err);
+	withdraw_image(job, name);
+	return rc;
 }
 
 /* --- singularity and apptainer ------------------------------------------ */
-
-/* What the converter reads: from docker's daemon under a name that only this
- * build has (an id alone is not understood by all versions), from podman an
- * archive file. */
-static int
-offer_image(struct job *job, char source[CIC_PATH_MAX + 64],
-    char name[CIC_PATH_MAX], struct cic_err *err)
-{
-	struct cic_engine engine = job_engine(job);
-
-	if (job->conf->engine == CIC_ENGINE_DOCKER) {
-		cic_engine_scratch_name(&engine, name, CIC_PATH_MAX);
-		snprintf(source, CIC_PATH_MAX + 64, "docker-daemon://%s", name);
-		return cic_engine_tag(&engine, job->image_id, name, err);
-	}
-	if (job_path(job, "image.tar", name, err) != 0)
-		return -1;
-	unlink(name);
-	snprintf(source, CIC_PATH_MAX + 64, "docker-archive:%s", name);
-	return cic_engine_save(&engine, job->image_id, name, err);
-}
-
-static void
-withdraw_image(struct job *job, const char *name)
-{
-	struct cic_engine engine = job_engine(job);
-	struct cic_err err;
-
-	if (job->conf->engine != CIC_ENGINE_DOCKER)
-		unlink(name);
-	else if (cic_engine_untag(&engine, name, &err) != 0)
-		job_say(job, "%s", err.msg);
-}
 
 static int
 run_converter(struct job *job, const char *source, const char *tmp,

@@ -78,6 +78,8 @@ check docker-registry       -  -  an image registry, started privately by the te
 check libio-socket-ssl-perl -  -  an https server that misbehaves, in a test
 check libcap2-bin           -  -  setcap: a program with capabilities, in a test image
 check busybox-static        -  -  a shell that needs nothing else, in a test image
+check qemu-user-static      -  -  runs another processor's programs, for images of other platforms
+check arch-test             -  -  mmdebstrap asks it whether that works
 check time                  -  -  seconds and memory, for make bench
 check bubblewrap            -  -  enters the private root that holds apptainer
 TABLE

@@ -1,15 +1,17 @@
 #!/bin/sh
 # rig.sh - have a real component ready for the tests, and say how to use it.
 #
-# usage: rig.sh podman|docker|apptainer|registry|parts
+# usage: rig.sh podman|docker|apptainer|registry|parts|arm64
 #                                                  make it ready; prints settings, NAME=value, to be read by a shell
-#        rig.sh stop                               end what "docker" and "podman" started
+#        rig.sh stop                               end what "docker" and "podman" started, undo what "arm64" set
 #
 #   podman      PODMAN (a program with storage of its own), PODMAN_BUILD_ARGS
 #   docker      DOCKER (likewise), DOCKER_HOST, DOCKER_CONFIG, DOCKER_BUILD_ARGS
 #   apptainer   APPTAINER
 #   parts       PARTS_IMAGE (in both engines: a base image with pip and t/rig/spack-standin)
 #   registry    REGISTRY_RIG, a program: see registry.sh, which each test starts and stops for itself
+#   arm64       ARM64_IMAGE, a base image that both engines have; the kernel runs its programs by qemu (binfmt.sh).
+#               Unpacking it takes two to three minutes, once
 # Both engines have the base image BASE_IMAGE.  Everything is kept in build/rig, or in the folder $CIC_RIG; what is
 # there is used again.
 #
@@ -19,6 +21,7 @@ set -eu
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 rig=${CIC_RIG:-$top/build/rig}
 base=localhost/cic/base:latest
+arm64_base=localhost/cic/base-arm64:latest
 
 # Progress is for people; standard output is for the settings.
 base_image() { "$top/conf/setup/base-image.sh" --workdir "$rig/base" --image "$base" -- "$@" >&2; }
@@ -43,6 +46,20 @@ docker() {
 apptainer() {
     "$top/t/rig/apptainer.sh" "$rig/apptainer" >&2
     printf "APPTAINER='%s'\n" "$rig/apptainer/bin/apptainer"
+}
+
+arm64() {
+    "$top/t/rig/binfmt.sh" start aarch64 "$rig/binfmt" >&2
+    for engine in podman docker; do
+        settings=$("$engine")
+        (
+            PODMAN=''
+            eval "$settings"
+            "$top/conf/setup/base-image.sh" --workdir "$rig/base" --image "$arm64_base" --platform linux/arm64 -- \
+                "${PODMAN:-$DOCKER}" >&2
+        )
+    done
+    printf "ARM64_IMAGE='%s'\n" "$arm64_base"
 }
 
 registry() {
@@ -80,11 +97,12 @@ parts() {
 stop() {
     "$top/t/rig/dockerd.sh" stop "$rig/dockerd" >&2
     "$top/conf/setup/podman.sh" --stop "$rig/podman" >&2
+    "$top/t/rig/binfmt.sh" stop "$rig/binfmt" >&2
 }
 
 mkdir -p "$rig"
 case ${1-} in
-    podman|docker|apptainer|registry|parts|stop) "$1" ;;
+    podman|docker|apptainer|registry|parts|arm64|stop) "$1" ;;
     --help|-h) sed -n '2,/^set -eu/{/^set -eu/d;s/^# \{0,1\}//;p;}' "$0" ;;
-    *) echo "rig.sh: say podman, docker, apptainer, registry, parts or stop (--help tells more)." >&2; exit 2 ;;
+    *) echo "rig.sh: say podman, docker, apptainer, registry, parts, arm64 or stop (--help tells more)." >&2; exit 2 ;;
 esac

@@ -249,6 +249,16 @@ architectures(void **state)
 		{ "rome", "zen2" }, { "milan", "zen3" }, { "genoa", "zen4" },
 		{ "zen2", "zen2" }, { "skylake_avx512", "skylake_avx512" },
 		{ "x86_64", "x86_64" }, { "power9le", "power9le" },
+		{ "siena", "zen4" }, { "turin", "zen5" }, { "znver3", "zen3" },
+		{ "skylake-avx512", "skylake_avx512" },
+		{ "cascade_lake", "cascadelake" }, { "knl", "mic_knl" },
+		{ "icelake-server", "icelake" }, { "x86-64-v3", "x86_64_v3" },
+		{ "graviton2", "neoverse_n1" }, { "grace", "neoverse_v2" },
+		{ "graviton4", "neoverse_v2" }, { "ampere-altra", "neoverse_n1" },
+		{ "neoverse-v1", "neoverse_v1" }, { "armv9.0a", "armv9.0a" },
+		{ "a64fx", "a64fx" }, { "power9", "power9le" },
+		{ "power10", "power10le" }, { "u74mc", "u74mc" },
+		{ "graniterapids", "sapphirerapids" }, { "-", NULL }, { "power7", NULL },
 		{ "x86_6", NULL }, { "x86_64 x86_64_v2", NULL }, { "", NULL },
 		{ " ", NULL }, { "Rome", NULL }, { "armv8", NULL },
 	};
@@ -268,7 +278,12 @@ architectures(void **state)
 	assert_int_equal(parse(A("", "milan"), &r), 0);
 	assert_string_equal(r.architecture, "milan");
 	assert_string_equal(r.target, "zen3");
+	assert_int_equal(parse(A("linux/arm64", "ampere-altra"), &r), 0);
+	assert_string_equal(r.architecture, "ampere-altra");
+	assert_string_equal(r.target, "neoverse_n1");
 	assert_int_equal(cic_arch_fits("nonsense", "linux/amd64", &err), -1);
+	assert_int_equal(cic_arch_fits("a64fx", "linux/amd64", &err), -1);
+	assert_int_equal(cic_arch_fits("a64fx", "linux/arm64", &err), 0);
 	memset(text, 'x', 255);
 	text[255] = '\0';
 	assert_int_equal(cic_arch_check(text, &err), -1);
