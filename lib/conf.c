@@ -781,8 +781,19 @@ cic_conf_registry_is_plain(const struct cic_conf *conf)
 {
 	const char *host = conf->registry_url;
 
-	return strncmp(host, "http://", 7) == 0 ||
-	    is_loopback(host, strcspn(host, ":/"));
+	return strncmp(host, "http://", 7) == 0 || (conf->ca_file[0] == '\0' &&
+	    is_loopback(host, strcspn(host, ":/")));
+}
+
+bool
+cic_conf_is_of_registry(const struct cic_conf *conf, const char *image)
+{
+	char host[CIC_CONF_HOST_MAX];
+	size_t len;
+
+	cic_conf_registry_host(conf, host);
+	len = strlen(host);
+	return len > 0 && strncmp(image, host, len) == 0 && image[len] == '/';
 }
 
 const char *

@@ -118,6 +118,8 @@ void cic_conf_registry_host(const struct cic_conf *conf,
 
 /* Is it spoken to by http?  Only on this machine, unless its url says https. */
 bool cic_conf_registry_is_plain(const struct cic_conf *conf);
+/* Does the image's name say that it lives in our registry? */
+bool cic_conf_is_of_registry(const struct cic_conf *conf, const char *image);
 
 /* The registry's token, from its file or from registry.token, appended to
  * `token`, which the caller must not print. */

@@ -60,8 +60,10 @@ add_proxies(struct environment *env, const struct cic_conf *conf, size_t n)
 	return n;
 }
 
+/* `image` is what the login may be for, or NULL. */
 static const char *const *
-make_environment(struct environment *env, const struct cic_engine *engine)
+make_environment(struct environment *env, const struct cic_engine *engine,
+    const char *image)
 {
 	const struct kind *kind = &kinds[engine->conf->engine];
 	size_t n = 0;
@@ -69,7 +71,8 @@ make_environment(struct environment *env, const struct cic_engine *engine)
 	/* an attestation would turn the image into an index */
 	env->words[n++] = "BUILDX_NO_DEFAULT_ATTESTATIONS=1";
 	env->words[n++] = "DOCKER_CLI_HINTS=false";
-	if (engine->login != NULL) {
+	if (engine->login != NULL && image != NULL &&
+	    cic_conf_is_of_registry(engine->conf, image)) {
 		snprintf(env->login, sizeof(env->login), "%s=%.4095s%s",
 		    kind->login, engine->login, kind->login_file);
 		env->words[n++] = env->login;
@@ -120,8 +123,8 @@ run(const struct cic_engine *engine, const char *const *words,
 	struct environment env;
 	struct cic_argv argv = { .count = 0 };
 	struct cic_spawn spawn = { .argv = &argv,
-	    .env = make_environment(&env, engine), .log_fd = engine->log_fd,
-	    .output = output, .timeout = timeout,
+	    .env = make_environment(&env, engine, NULL),
+	    .log_fd = engine->log_fd, .output = output, .timeout = timeout,
 	    .tick = engine->tick, .tick_arg = engine->tick_arg };
 	int status;
 
@@ -280,54 +283,63 @@ out:
 	return rc;
 }
 
-/* podman wants to be told that the registry on this machine speaks http;
- * docker knows.  Never for another host. */
-static const char *
-plain_option(const struct cic_engine *engine, const char *image)
+/* podman wants to be told that the registry on this machine speaks http, and
+ * whom to trust; docker's daemon knows.  Plain http never for another host. */
+static void
+add_trust(struct cic_argv *argv, const struct cic_engine *engine,
+    const char *image)
 {
-	char host[CIC_CONF_HOST_MAX];
-	size_t len;
+	if (engine->conf->engine != CIC_ENGINE_PODMAN)
+		return;
+	if (cic_conf_is_of_registry(engine->conf, image) &&
+	    cic_conf_registry_is_plain(engine->conf))
+		cic_argv_add(argv, "--tls-verify=false");
+	else if (engine->certs != NULL) {
+		cic_argv_add(argv, "--cert-dir");
+		cic_argv_add(argv, engine->certs);
+	}
+}
 
-	cic_conf_registry_host(engine->conf, host);
-	len = strlen(host);
-	return engine->conf->engine == CIC_ENGINE_PODMAN && len > 0 &&
-	    strncmp(image, host, len) == 0 && image[len] == '/' &&
-	    cic_conf_registry_is_plain(engine->conf) ?
-	    "--tls-verify=false" : NULL;
+/* Pull or push. */
+static int
+transfer(const struct cic_engine *engine, const char *const *words,
+    const char *image, unsigned timeout, unsigned stall, struct cic_err *err)
+{
+	struct environment env;
+	struct cic_argv argv = { .count = 0 };
+	struct cic_spawn spawn = { .argv = &argv,
+	    .env = make_environment(&env, engine, image),
+	    .log_fd = engine->log_fd, .timeout = timeout, .stall = stall,
+	    .tick = engine->tick, .tick_arg = engine->tick_arg };
+	int status;
+
+	engine_argv(&argv, engine, words);
+	add_trust(&argv, engine, image);
+	cic_argv_add(&argv, image);
+	if (cic_spawn(&spawn, &status, err) != 0)
+		return -1;
+	return status == 0 ? 0 : cic_err_set(err, CIC_EIO,
+	    "%s %s ended with status %d", command(engine->conf), words[0],
+	    status);
 }
 
 int
 cic_engine_pull(const struct cic_engine *engine, const char *image,
     const char *platform, struct cic_err *err)
 {
-	const char *plain = plain_option(engine, image);
-	const char *words[] = { "pull", "--platform", platform,
-	    plain != NULL ? plain : image, plain != NULL ? image : NULL, NULL };
+	const char *words[] = { "pull", "--platform", platform, NULL };
 
-	return must(engine, words, NULL,
-	    (unsigned)engine->conf->build_timeout, err);
+	return transfer(engine, words, image,
+	    (unsigned)engine->conf->build_timeout, 0, err);
 }
 
 int
 cic_engine_push(const struct cic_engine *engine, const char *image,
     unsigned timeout, unsigned stall, struct cic_err *err)
 {
-	const char *plain = plain_option(engine, image);
-	const char *words[] = { "push", plain != NULL ? plain : image,
-	    plain != NULL ? image : NULL, NULL };
-	struct environment env;
-	struct cic_argv argv = { .count = 0 };
-	struct cic_spawn spawn = { .argv = &argv,
-	    .env = make_environment(&env, engine), .log_fd = engine->log_fd,
-	    .timeout = timeout, .stall = stall, .tick = engine->tick,
-	    .tick_arg = engine->tick_arg };
-	int status;
+	static const char *const words[] = { "push", NULL };
 
-	engine_argv(&argv, engine, words);
-	if (cic_spawn(&spawn, &status, err) != 0)
-		return -1;
-	return status == 0 ? 0 : cic_err_set(err, CIC_EIO,
-	    "%s push ended with status %d", command(engine->conf), status);
+	return transfer(engine, words, image, timeout, stall, err);
 }
 
 static int
@@ -362,8 +374,8 @@ cic_engine_build(const struct cic_engine *engine,
 	struct environment env;
 	struct cic_argv argv = { .count = 0 };
 	struct cic_spawn spawn = { .argv = &argv,
-	    .env = make_environment(&env, engine), .log_fd = engine->log_fd,
-	    .timeout = build->timeout, .stall = build->stall,
+	    .env = make_environment(&env, engine, build->base),
+	    .log_fd = engine->log_fd, .timeout = build->timeout, .stall = build->stall,
 	    .tick = engine->tick, .tick_arg = engine->tick_arg };
 	int status;
 
@@ -443,7 +455,7 @@ cic_engine_export_start(const struct cic_engine *engine, const char *image_id,
 	struct environment env;
 	struct cic_argv argv = { .count = 0 };
 	struct cic_spawn spawn = { .argv = &argv,
-	    .env = make_environment(&env, engine), .log_fd = engine->log_fd };
+	    .env = make_environment(&env, engine, NULL), .log_fd = engine->log_fd };
 	int ends[2];
 
 	if (create_container(engine, image_id, export->container, err) != 0)

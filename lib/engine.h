@@ -29,7 +29,12 @@ struct cic_engine {
 						 * build.platform_contexts may have
 						 * another engine for */
 	const char		*login;		/* folder of config.json, docker's
-						 * format, or NULL: the user's own */
+						 * format, for images of our
+						 * registry; NULL, and for all
+						 * others: the user's own */
+	const char		*certs;		/* folder of *.crt that podman trusts
+						 * beside the system's, or NULL;
+						 * docker's daemon has its own */
 	int			 log_fd;
 	void			(*tick)(void *arg);	/* while the engine works;
 							 * see spawn.h */
@@ -72,6 +77,7 @@ struct cic_engine_build {
 	const char		*dockerfile;	/* file */
 	const char		*platform;
 	const char		*tag;
+	const char		*base;		/* the image that it starts from */
 	const char		*iidfile;	/* the image id is written here */
 	const char *const	*options;	/* "--build-arg", "A=b", … */
 	const char		*cgroup;	/* its commands run in, or "" */

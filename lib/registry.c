@@ -97,10 +97,14 @@ get_token(struct question *q, const struct cic_challenge *challenge,
 	char *url;
 	int r;
 
-	snprintf(scope, sizeof(scope), "repository:%s:pull", q->name.path);
+	/* Asking to push makes services give a token for a repository that does
+	 * not exist yet, which only then is not found instead of refused. */
+	snprintf(scope, sizeof(scope), "repository:%s:pull%s", q->name.path,
+	    q->registry->push ? ",push" : "");
 	url = cic_registry_token_url(q->http, challenge->realm,
-	    challenge->service, *challenge->scope != '\0' ? challenge->scope :
-	    scope, q->registry->user, err);
+	    challenge->service, *challenge->scope != '\0' &&
+	    !q->registry->push ? challenge->scope : scope, q->registry->user,
+	    err);
 	if (url == NULL)
 		return -1;
 	ask.url = url;
@@ -423,4 +427,11 @@ cic_registry_find(const struct cic_registry *registry, const char *image,
 		explicit_bzero(q.token, strlen(q.token));
 	free(q.token);
 	return r == 0 ? 0 : cic_err_wrap(err, "image %.300s", image);
+}
+
+bool
+cic_registry_is_image(const struct cic_registry_image *image, const char *id)
+{
+	return strcmp(image->image_id, id) == 0 ||
+	    strcmp(image->digest, id) == 0;
 }

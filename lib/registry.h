@@ -19,6 +19,8 @@
 #ifndef CIC_REGISTRY_H
 #define CIC_REGISTRY_H
 
+#include <stdbool.h>
+
 #include "build.h"	/* CIC_DIGEST_MAX */
 #include "err.h"
 
@@ -33,6 +35,8 @@ struct cic_registry {
 	const char	*ca_file;	/* PEM; counts beside the system's */
 	/* The proxy variables of the environment do not count. */
 	const char	*https_proxy, *http_proxy, *no_proxy;
+	bool		 push;		/* ask for the right to push, too, where
+					 * rights are asked for */
 	unsigned	 timeout;	/* seconds for one whole question, > 0 */
 	int		 log_fd;	/* one line a request; -1 is none */
 };
@@ -65,5 +69,10 @@ struct cic_registry_image {
  */
 int cic_registry_find(const struct cic_registry *registry, const char *image,
     const char *platform, struct cic_registry_image *out, struct cic_err *err);
+
+/* Is it what an engine knows by this id?  Some name an image by its
+ * configuration, some by its manifest. */
+bool cic_registry_is_image(const struct cic_registry_image *image,
+    const char *id);
 
 #endif

@@ -117,7 +117,8 @@ rig() {
 # yaml_words WORD... - ["a", "b"]
 yaml_words() { printf '"%s", ' "$@" | sed -e 's/^"", $//' -e 's/, $//' -e 's/.*/[&]/'; }
 
-# config ENGINE CONVERTER - the settings of $T; extra lines of the groups build and limits in $MORE_BUILD, $MORE_LIMITS
+# config ENGINE CONVERTER - the settings of $T; extra lines of the groups registry, build and limits in
+# $MORE_REGISTRY, $MORE_BUILD, $MORE_LIMITS
 config() {
     case $1 in
         podman) engine_command=${ENGINE_COMMAND:-$PODMAN} build_args=$PODMAN_BUILD_ARGS ;;
@@ -134,6 +135,7 @@ repositories:
   software_repository: $T/git/software-catalog.git
 registry:
   images_prefix: $IMAGES
+${MORE_REGISTRY:-}
 build:
   base_image: $BASE_IMAGE
   engine: $1

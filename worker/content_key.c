@@ -2,9 +2,7 @@
 #include "job.h"
 #include "content_key.h"
 
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"

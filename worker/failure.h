@@ -38,7 +38,8 @@ struct failure {
 void failure_of_log(int fd, off_t start, const char *fallback,
     struct failure *failure);
 
-/* The same for a push that the engine could not do. */
+/* The same for a push that the engine could not do: refused (CIC_CAUSE_PUSH) or
+ * broken off (CIC_CAUSE_REGISTRY). */
 void failure_of_push(int fd, off_t start, const char *fallback,
     struct failure *failure);
 

@@ -126,7 +126,8 @@ job_engine(const struct job *job)
 		.conf = job->conf,
 		.build_id = job->build.id,
 		.platform = job->build.request.platform,
-		.login = job->has_login ? job->login : NULL,
+		.login = job->login[0] != '\0' ? job->login : NULL,
+		.certs = job->certs[0] != '\0' ? job->certs : NULL,
 		.log_fd = job->log_fd,
 		.tick = job->progress != NULL ? progress_tick : NULL,
 		.tick_arg = job->progress,
@@ -165,10 +166,12 @@ job_registry(const struct job *job, struct cic_registry *out,
 
 	*out = (struct cic_registry){
 		.user = conf->registry_user,
-		.ca_file = conf->ca_file,
+		/* with it, https is spoken on this machine, too */
+		.ca_file = cic_conf_registry_is_plain(conf) ? "" : conf->ca_file,
 		.http_proxy = conf->http_proxy,
 		.https_proxy = conf->https_proxy,
 		.no_proxy = conf->no_proxy,
+		.push = job->push,
 		.timeout = REGISTRY_TIMEOUT,
 		.log_fd = job->log_fd,
 	};
@@ -211,4 +214,15 @@ job_set_cause(struct job *job, enum cic_cause cause, const struct cic_err *err)
 	    strstr(err->msg, "took longer than") != NULL)
 		cause = CIC_CAUSE_TIMED_OUT;
 	job->cause = cause;
+}
+
+void
+job_registry_failed(struct job *job, struct cic_err *err)
+{
+	if (err->code == CIC_EDENIED)
+		cic_err_wrap(err, "%s", job->conf->registry_token_file[0] !=
+		    '\0' ? "registry.user, registry.token_file" :
+		    "registry.user, registry.token");
+	job_set_cause(job, err->code == CIC_EDENIED ? CIC_CAUSE_PUSH :
+	    CIC_CAUSE_REGISTRY, err);
 }

@@ -65,8 +65,8 @@ struct job {
 						 * of the registry's */
 	char			 registry_digest[CIC_DIGEST_MAX];
 	bool			 keep_file;	/* the known .sif is right */
-	char			 login[CIC_PATH_MAX];	/* login.h */
-	bool			 has_login;
+	char			 login[CIC_PATH_MAX];	/* login.h; "" for none */
+	char			 certs[CIC_PATH_MAX];	/* engine.h; "" for none */
 	struct job_step		 step[JOB_PART__MAX];
 	struct cic_image	 made;		/* the new .sif; size 0: none */
 	enum cic_cause		 cause;		/* of the failure */
@@ -143,8 +143,7 @@ void job_say(const struct job *job, const char *fmt, ...)
 /* Seconds left until the deadline, at least 1. */
 unsigned job_seconds_left(const struct job *job);
 
-/* The engine as this job uses it, with the registry's login where there is
- * one, and without for images of other registries. */
+/* The engine as this job uses it, with login and certificates. */
 struct cic_engine job_engine(const struct job *job);
 
 /* git, and the registry, likewise.  The registry's token is in `token`, an
@@ -161,5 +160,8 @@ const char *job_part_name(enum job_part part);	/* "apt", "spack", … */
 /* err->code and a full disk tell more than the stage's own cause. */
 void job_set_cause(struct job *job, enum cic_cause cause,
     const struct cic_err *err);
+
+/* The cause of what lib/registry.h failed with, and which settings to look at. */
+void job_registry_failed(struct job *job, struct cic_err *err);
 
 #endif

@@ -15,6 +15,8 @@
 
 #define CONFIG_MAX	(1024 * 1024)
 #define TOKEN_MAX	16384
+/* docker's name for docker.io among the logins; podman has the plain one */
+#define DOCKER_HUB	"https://index.docker.io/v1/"
 
 /* The user's own docker folder; false when he has none. */
 static bool
@@ -75,23 +77,29 @@ write_auth(const struct cic_conf *conf, struct cic_buf *out,
     struct cic_err *err)
 {
 	char host[CIC_CONF_HOST_MAX];
-	struct cic_buf pair;
+	struct cic_buf pair, auth;
 	int rc;
 
 	cic_conf_registry_host(conf, host);
 	cic_buf_init(&pair, TOKEN_MAX);
+	cic_buf_init(&auth, 2 * TOKEN_MAX);
 	cic_buf_printf(&pair, "%s:", conf->registry_user);
 	rc = cic_conf_registry_token(conf, &pair, err);
+	cic_base64(&auth, pair.data, pair.len);
 	cic_buf_puts(out, "{\"auths\":{");
 	cic_json_quote(out, host);
-	cic_buf_puts(out, ":{\"auth\":\"");
-	cic_base64(out, pair.data, pair.len);
-	cic_buf_puts(out, "\"}}");
+	cic_buf_printf(out, ":{\"auth\":\"%s\"}", auth.data);
+	if (strcmp(host, "docker.io") == 0)
+		cic_buf_printf(out, ",\"" DOCKER_HUB "\":{\"auth\":\"%s\"}",
+		    auth.data);
+	cic_buf_puts(out, "}");
 	if (rc == 0 && pair.failed)
 		rc = cic_err_set(err, CIC_EINVAL,
 		    "the registry's token is longer than 16 KiB");
 	explicit_bzero(pair.data, pair.len);
+	explicit_bzero(auth.data, auth.len);
 	cic_buf_release(&pair);
+	cic_buf_release(&auth);
 	return rc;
 }
 

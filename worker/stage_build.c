@@ -118,7 +118,8 @@ stage_build(struct job *job, struct cic_err *err)
 	struct cic_engine engine = job_engine(job);
 	struct cic_engine_build build = { .context = context,
 	    .dockerfile = dockerfile, .platform = job->build.request.platform,
-	    .tag = job->build.names.image, .iidfile = iidfile,
+	    .tag = job->build.names.image, .base = job_base_image(job),
+	    .iidfile = iidfile,
 	    .timeout = job_seconds_left(job),
 	    .stall = (unsigned)job->conf->stall_timeout };
 	struct options options = { .count = 0 };

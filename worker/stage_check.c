@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "json.h"
@@ -169,13 +170,15 @@ judge_registry(struct job *job, const struct cic_registry_image *image,
 	read_labels(config, key, parts);
 	if (!is_up_to_date(job, "registry", key, parts))
 		return;
-	if (job->in_engine && strcmp(job->image_id, image->image_id) != 0) {
+	if (job->in_engine && !cic_registry_is_image(image, job->image_id)) {
 		job_say(job, "the registry has another image of the same "
 		    "content, %s; the engine's is used", image->image_id);
 		return;
 	}
 	job->in_registry = true;
-	snprintf(job->image_id, sizeof(job->image_id), "%s", image->image_id);
+	if (!job->in_engine)
+		snprintf(job->image_id, sizeof(job->image_id), "%s",
+		    image->image_id);
 	snprintf(job->registry_digest, sizeof(job->registry_digest), "%s",
 	    image->digest);
 }
@@ -202,8 +205,7 @@ look_in_registry(struct job *job, struct cic_err *err)
 		    job->build.names.image);
 		rc = 0;
 	} else
-		job_set_cause(job, err->code == CIC_EDENIED ?
-		    CIC_CAUSE_PUSH : CIC_CAUSE_REGISTRY, err);
+		job_registry_failed(job, err);
 	explicit_bzero(token.data, token.len);
 	cic_buf_release(&token);
 	cic_buf_release(&config);
@@ -212,36 +214,43 @@ look_in_registry(struct job *job, struct cic_err *err)
 
 /* --- the stage ------------------------------------------------------------ */
 
+/* For podman, which wants a folder: the site's authority, by a link. */
+static int
+prepare_certs(struct job *job, struct cic_err *err)
+{
+	char link[CIC_PATH_MAX];
+
+	if (job->conf->ca_file[0] == '\0')
+		return 0;
+	if (job_path(job, "certs", job->certs, err) != 0 ||
+	    job_path(job, "certs/ca.crt", link, err) != 0 ||
+	    cic_mkdir_p(job->certs, 0700, err) != 0)
+		return -1;
+	return symlink(job->conf->ca_file, link) == 0 ? 0 :
+	    cic_err_errno(err, "link %s", link);
+}
+
 static int
 prepare_login(struct job *job, struct cic_err *err)
 {
 	if (job->conf->registry_url[0] == '\0' ||
 	    job->conf->registry_user[0] == '\0')
 		return 0;
-	if (job_path(job, "login", job->login, err) != 0 ||
-	    login_make(job->conf, job->login, err) != 0)
+	if (job_path(job, "login", job->login, err) != 0)
 		return -1;
-	job->has_login = true;
-	return 0;
+	return login_make(job->conf, job->login, err);
 }
 
-/* Does the image's name say that it lives in our registry?  The base image's
- * need not. */
 static bool
 is_of_registry(const struct job *job)
 {
-	char host[CIC_CONF_HOST_MAX];
-	size_t len;
-
-	cic_conf_registry_host(job->conf, host);
-	len = strlen(host);
-	return len > 0 && strncmp(job->build.names.image, host, len) == 0 &&
-	    job->build.names.image[len] == '/';
+	return cic_conf_is_of_registry(job->conf, job->build.names.image);
 }
 
 /* Ask both, unless it is to be made anew anyway.  The registry is asked even
  * then when something will be pushed: who may not push hears of it before
- * hours of building. */
+ * hours of building.  When nothing will be, a registry that fails is no reason
+ * not to build. */
 static int
 look_for_image(struct job *job, struct cic_err *err)
 {
@@ -251,9 +260,13 @@ look_for_image(struct job *job, struct cic_err *err)
 		job_say(job, "force: the image is built anew");
 	else if (look_in_engine(job, err) != 0)
 		return -1;
-	job->push = job->build.request.push && is_of_registry(job);
-	if (is_of_registry(job) && look_in_registry(job, err) != 0)
-		return -1;
+	if (is_of_registry(job) &&
+	    (job->push || (!forced && !job->in_engine)) &&
+	    look_in_registry(job, err) != 0) {
+		if (job->push)
+			return -1;
+		job_say(job, "done without the registry: %s", err->msg);
+	}
 	if (forced) {
 		job->in_registry = false;
 		job->image_id[0] = '\0';
@@ -286,7 +299,8 @@ stage_check(struct job *job, struct cic_err *err)
 	/* an image that cannot be built here may be in the registry */
 	if (!is_of_registry(job) && check_platform(job, err) != 0)
 		return -1;
-	if (prepare_login(job, err) != 0)
+	job->push = job->build.request.push && is_of_registry(job);
+	if (prepare_login(job, err) != 0 || prepare_certs(job, err) != 0)
 		return -1;
 	engine = job_engine(job);
 	if (find_base(job, &engine, err) != 0)

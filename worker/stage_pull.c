@@ -23,6 +23,11 @@ stage_pull(struct job *job, struct cic_err *err)
 		job_set_cause(job, CIC_CAUSE_REGISTRY, err);
 		return -1;
 	}
+	/* for the next build, and for whoever looks for it in the engine */
+	if (cic_engine_tag(&engine, image.id, name, err) != 0) {
+		job_set_cause(job, CIC_CAUSE_ENGINE, err);
+		return -1;
+	}
 	job->in_engine = true;
 	snprintf(job->image_id, sizeof(job->image_id), "%s", image.id);
 	return 0;

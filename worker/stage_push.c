@@ -23,7 +23,7 @@ check_pushed(struct job *job, struct cic_err *err)
 	if (rc == 0)
 		rc = cic_registry_find(&registry, job->build.names.image,
 		    job->build.request.platform, &image, err);
-	if (rc == 0 && strcmp(image.image_id, job->image_id) != 0)
+	if (rc == 0 && !cic_registry_is_image(&image, job->image_id))
 		rc = cic_err_set(err, CIC_EIO, "the registry has image %s "
 		    "under the name that %s was pushed to", image.image_id,
 		    job->image_id);
@@ -53,7 +53,6 @@ stage_push(struct job *job, struct cic_err *err)
 {
 	struct cic_engine engine = job_engine(job);
 	const char *name = job->build.names.image;
-
 	off_t start;
 
 	job->cause = CIC_CAUSE_INTERNAL;
@@ -68,7 +67,7 @@ stage_push(struct job *job, struct cic_err *err)
 	    (unsigned)job->conf->stall_timeout, err) != 0)
 		return explain(job, start, err);
 	if (check_pushed(job, err) != 0) {
-		job_set_cause(job, CIC_CAUSE_REGISTRY, err);
+		job_registry_failed(job, err);
 		return -1;
 	}
 	job->in_registry = true;
