@@ -27,7 +27,7 @@ static bool
 have_base(struct job *job, const struct cic_engine *engine, const char *name,
     struct cic_err *err)
 {
-	struct cic_engine_image image;
+	struct cic_engine_image image = { .id = "" };
 
 	if (cic_engine_image(engine, name, &image, err) != 0)
 		return false;
@@ -125,7 +125,7 @@ look_in_engine(struct job *job, struct cic_err *err)
 {
 	const char *name = job->build.names.image;
 	struct cic_engine engine = job_engine(job);
-	struct cic_engine_image image;
+	struct cic_engine_image image = { .id = "" };
 
 	if (cic_engine_image(&engine, name, &image, err) != 0) {
 		if (err->code != CIC_ENOENT) {

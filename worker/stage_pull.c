@@ -10,7 +10,7 @@ stage_pull(struct job *job, struct cic_err *err)
 {
 	const char *name = job->build.names.image;
 	struct cic_engine engine = job_engine(job);
-	struct cic_engine_image image;
+	struct cic_engine_image image = { .id = "" };
 	char exact[CIC_PATH_MAX];
 
 	job->cause = CIC_CAUSE_INTERNAL;
