@@ -223,13 +223,16 @@ static int
 write_spack(const struct folder *f, const struct description *d,
     struct cic_err *err)
 {
+	/* the site's mirror is others' cache, too */
+	const char *mirror = f->job->step[JOB_SPACK].private_cache ? "" :
+	    f->job->conf->spack_mirror;
 	char jobs[16];
 	struct cic_buf yaml;
 	int rc = 0;
 
 	snprintf(jobs, sizeof(jobs), "%d", jobs_of(f->job->conf));
 	if (write_setting(f, "jobs", jobs, err) != 0 ||
-	    write_setting(f, "mirror", f->job->conf->spack_mirror, err) != 0 ||
+	    write_setting(f, "mirror", mirror, err) != 0 ||
 	    write_setting(f, "stages", wants_stages(f->step_fd) ? "yes" : "",
 	    err) != 0)
 		return -1;
