@@ -93,6 +93,7 @@ int cic_git_tree(const struct cic_git *git, const struct cic_git_commit *at,
  * Links are written as links, submodules are left out; of filters
  * only those that the worker's user has configured run.  `scratch` is a file name
  * for git's index, removed afterwards.  A damaged mirror is made again first.
+ * CIC_EINVAL: more than 200000 files or 2 GiB, found out before any is written.
  */
 int cic_git_unpack(const struct cic_git *git, const struct cic_git_commit *at,
     const char *tree, const char *to, const char *scratch,

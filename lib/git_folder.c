@@ -24,8 +24,6 @@
 #include "git_run.h"
 #include "path.h"
 
-#define ENTRIES_MAX	200000
-#define BYTES_MAX	((off_t)2 << 30)
 #define DEPTH_MAX	64
 #define REF		"refs/cic-folder"
 #define NOTE		"cic-folder"	/* in the mirror: fingerprint, commit */
@@ -102,10 +100,10 @@ visit(struct walk *walk, int dir, const char *name, struct cic_err *err)
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
 		return 0;
 	walk->bytes += st.st_size;
-	if (++walk->entries > ENTRIES_MAX || walk->bytes > BYTES_MAX)
+	if (++walk->entries > CIC_GIT_FILES || walk->bytes > CIC_GIT_BYTES)
 		return cic_err_set(err, CIC_EINVAL, "the folder holds more than "
-		    "%d files or %lld MiB", ENTRIES_MAX,
-		    (long long)(BYTES_MAX >> 20));
+		    "%d files or %lld MiB", CIC_GIT_FILES,
+		    (long long)(CIC_GIT_BYTES >> 20));
 	return walk->file(walk, dir, name, &st, err);
 }
 

@@ -13,6 +13,8 @@
 #include "spawn.h"
 
 #define CIC_GIT_OUTPUT	(4 * 1024 * 1024)	/* of ls-remote and ls-tree */
+#define CIC_GIT_FILES	200000		/* in a folder or tree that is taken */
+#define CIC_GIT_BYTES	((off_t)2 << 30)	/* … and bytes */
 #define CIC_GIT_SPEC	300			/* a ref or revision of ours */
 
 struct cic_buf;

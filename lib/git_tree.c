@@ -1,6 +1,8 @@
 /* What a commit in a mirror holds; see git.h. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +11,8 @@
 #include "git_mirror.h"
 #include "git_run.h"
 #include "path.h"
+
+#define LISTING_MAX	(64u << 20)	/* bytes of a tree's listing */
 
 /* The names in a folder of a commit, for a message. */
 static void
@@ -95,6 +99,50 @@ cic_git_tree(const struct cic_git *git, const struct cic_git_commit *at,
 	return rc > 0 ? no_such_folder(git, at, path, err) : rc;
 }
 
+/* A line of `ls-tree -l`, "<mode> <type> <id> <size>\t<path>": its size; a
+ * submodule has none. */
+static uint64_t
+size_in(const char *line)
+{
+	int word;
+
+	for (word = 0; word < 3 && *line != '\0'; word++) {
+		line += strcspn(line, " ");
+		line += strspn(line, " ");
+	}
+	return strtoull(line, NULL, 10);
+}
+
+/* A few objects can stand for more files than there is memory for their names,
+ * and a small one for more bytes than a disk has.  Returns 0, 1 when git failed,
+ * -1. */
+static int
+check_size(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *tree, struct cic_err *err)
+{
+	uint64_t bytes = 0;
+	struct cic_argv argv;
+	struct cic_buf lines;
+	unsigned files = 0;
+	const char *line;
+	int rc;
+
+	cic_buf_init(&lines, LISTING_MAX);
+	cic_git_argv(&argv, at->mirror, "ls-tree", "-r", "-l", "--full-tree",
+	    tree);
+	rc = cic_git_run(git, &argv, NULL, 0, &lines, err);
+	for (line = rc == 0 ? lines.data : ""; *line != '\0' &&
+	    bytes <= CIC_GIT_BYTES && files <= CIC_GIT_FILES;
+	    line += strcspn(line, "\n"), line += *line == '\n', files++)
+		bytes += size_in(line);
+	if (lines.failed || bytes > CIC_GIT_BYTES || files > CIC_GIT_FILES)
+		rc = cic_err_set(err, CIC_EINVAL, "tree %.12s holds more than "
+		    "%d files or %lld MiB", tree, CIC_GIT_FILES,
+		    (long long)(CIC_GIT_BYTES >> 20));
+	cic_buf_release(&lines);
+	return rc > 0 ? 1 : rc;
+}
+
 /* Returns 0, 1 when git failed, -1. */
 static int
 unpack(const struct cic_git *git, const struct cic_git_commit *at,
@@ -106,6 +154,9 @@ unpack(const struct cic_git *git, const struct cic_git_commit *at,
 
 	if (cic_path_format(index, err, "GIT_INDEX_FILE=%s", scratch) != 0)
 		return -1;
+	rc = check_size(git, at, tree, err);
+	if (rc != 0)
+		return rc;
 	unlink(scratch);
 	if (mkdir(to, 0755) != 0)
 		return cic_err_errno(err, "make folder %s", to);

@@ -223,13 +223,16 @@ static int
 write_spack(const struct folder *f, const struct description *d,
     struct cic_err *err)
 {
+	/* the site's mirror is others' cache, too */
+	const char *mirror = f->job->step[JOB_SPACK].private_cache ? "" :
+	    f->job->conf->spack_mirror;
 	char jobs[16];
 	struct cic_buf yaml;
 	int rc = 0;
 
 	snprintf(jobs, sizeof(jobs), "%d", jobs_of(f->job->conf));
 	if (write_setting(f, "jobs", jobs, err) != 0 ||
-	    write_setting(f, "mirror", f->job->conf->spack_mirror, err) != 0 ||
+	    write_setting(f, "mirror", mirror, err) != 0 ||
 	    write_setting(f, "stages", wants_stages(f->step_fd) ? "yes" : "",
 	    err) != 0)
 		return -1;
@@ -376,7 +379,8 @@ write_description(struct job *job, struct cic_err *err)
 /*
  * One cache for each target and base image, so that what was compiled for
  * one is never found by another; with code of an author's in the step, one
- * for each workflow, so that no author can leave something for another.
+ * for each workflow, so that no author can leave something for another: 128 bits,
+ * as he chooses the workflow's name.
  */
 static void
 cache_name(const struct job *job, enum job_part part, char out[CACHE_NAME])
@@ -387,7 +391,7 @@ cache_name(const struct job *job, enum job_part part, char out[CACHE_NAME])
 
 	if (mine)
 		cic_digest_mem(r->workflow, strlen(r->workflow), workflow);
-	snprintf(out, CACHE_NAME, "cic-%s-%s-%.12s%s%.12s", job_part_name(part),
+	snprintf(out, CACHE_NAME, "cic-%s-%s-%.12s%s%.32s", job_part_name(part),
 	    r->target, job->base_id + strlen("sha256:"), mine ? "-" : "",
 	    workflow);
 }

@@ -255,12 +255,39 @@ inputs(void **state)
 	free(text);
 }
 
+/* Where an author's own code runs it is not told of the mirror that others take
+ * packages from. */
+static void
+site_mirror(void **state)
+{
+	static const struct sample shared = { "made_up", "everything",
+	    MACHINE("x86_64", "") };
+	static const struct sample own = { "made_up", "own_environment",
+	    MACHINE("x86_64", "") };
+	char path[CIC_PATH_MAX];
+	char *text;
+
+	(void)state;
+	free(conf->spack_mirror);
+	conf->spack_mirror = strdup("s3://bucket");
+	make_job(&shared);
+	assert_int_equal(job_path(&job, "context/.cic/spack/mirror", path,
+	    &err), 0);
+	text = get_file(path);
+	assert_string_equal(text, "s3://bucket\n");
+	free(text);
+	make_job(&own);
+	assert_int_equal(job_path(&job, "context/.cic/spack/mirror", path,
+	    &err), 0);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { CASE(golden), CASE(inputs) };
+	const struct CMUnitTest tests[] = { CASE(golden), CASE(inputs), CASE(site_mirror) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

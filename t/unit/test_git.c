@@ -417,6 +417,40 @@ hostile_content(void **state)
 	assert_int_equal(err.code, CIC_EEXIST);
 }
 
+/* A few objects of git stand for a hundred million files, and a small one for
+ * many bytes. */
+static void
+bombs(void **state)
+{
+	static const char *const commands[] = {
+		"t=$(echo x | git hash-object -w --stdin); k='100644 blob'\n"
+		    "for level in 1 2 3 4 5 6 7 8; do\n"
+		    "t=$(for n in 0 1 2 3 4 5 6 7 8 9; do"
+		    " printf '%s %s\\t%s\\n' \"$k\" $t $n; done | git mktree)\n"
+		    "k='040000 tree'; done\n",
+		"b=$(head -c 16777216 /dev/zero | git hash-object -w --stdin)\n"
+		    "t=$(for n in $(seq 129); do"
+		    " printf '100644 blob %s\\t%s\\n' $b $n; done | git mktree)\n",
+	};
+	char tree[CIC_COMMIT_MAX], line[2048];
+	struct cic_git_commit at;
+	struct stat st;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(commands); i++) {
+		snprintf(line, sizeof(line), "%sgit update-ref refs/heads/main "
+		    "$(git commit-tree -m bomb $t)", commands[i]);
+		in_repository(line);
+		resolves("latest", &at);
+		assert_int_equal(cic_git_tree(&git, &at, "", tree, &err), 0);
+		assert_int_equal(cic_git_unpack(&git, &at, tree, in_folder("o"),
+		    in_folder("i"), &err), -1);
+		assert_int_equal(err.code, CIC_EINVAL);
+		assert_non_null(strstr(err.msg, "200000 files or 2048 MiB"));
+		assert_int_not_equal(lstat(in_folder("o"), &st), 0);
+	}
+}
+
 /* --- plain folders -------------------------------------------------------- */
 
 static void
@@ -560,7 +594,7 @@ main(void)
 		T(versions), T(commits), T(ambiguous), T(unreachable), T(trees), T(broken_mirrors), T(damage_met_later),
 		T(stale_lock),
 		T(commits_that_are_not_there), T(two_at_once),
-		T(hostile_content), T(plain_folder), T(unchanged_folder),
+		T(hostile_content), T(bombs), T(plain_folder), T(unchanged_folder),
 		T(hostile_folder), T(foreign_repository),
 	};
 
