@@ -15,7 +15,10 @@
 # Variables: top (checkout), T, code and body (of the last api call)
 
 set -u
-top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# t/long/ is one folder further down
+top=$(dirname -- "$0")
+[ -e "$top/lib.sh" ] || top=$top/..
+top=$(CDPATH='' cd -- "$top/.." && pwd)
 T=$(mktemp -d "${TMPDIR:-/tmp}/cic-t.XXXXXX")
 # image names of this test alone; they have no capitals
 IMAGES=localhost/t$(printf '%s' "$T" | cksum | cut -d' ' -f1)/

@@ -1,0 +1,2 @@
+echo "built on $(uname -m)"
+uname -m > /machine
