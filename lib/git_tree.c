@@ -113,12 +113,11 @@ size_in(const char *line)
 	return strtoull(line, NULL, 10);
 }
 
-/* A few objects can stand for more files than there is memory for their names,
- * and a small one for more bytes than a disk has.  Returns 0, 1 when git failed,
- * -1. */
+/* Add up the files of a tree, and their bytes with `sizes`, which takes a while
+ * for each.  Returns 0, 1 when git failed, -1. */
 static int
-check_size(const struct cic_git *git, const struct cic_git_commit *at,
-    const char *tree, struct cic_err *err)
+measure(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *tree, bool sizes, struct cic_err *err)
 {
 	uint64_t bytes = 0;
 	struct cic_argv argv;
@@ -128,19 +127,30 @@ check_size(const struct cic_git *git, const struct cic_git_commit *at,
 	int rc;
 
 	cic_buf_init(&lines, LISTING_MAX);
-	cic_git_argv(&argv, at->mirror, "ls-tree", "-r", "-l", "--full-tree",
-	    tree);
+	cic_git_argv(&argv, at->mirror, "ls-tree", "-r", "--full-tree",
+	    sizes ? "-l" : "--", tree);
 	rc = cic_git_run(git, &argv, NULL, 0, &lines, err);
 	for (line = rc == 0 ? lines.data : ""; *line != '\0' &&
 	    bytes <= CIC_GIT_BYTES && files <= CIC_GIT_FILES;
 	    line += strcspn(line, "\n"), line += *line == '\n', files++)
-		bytes += size_in(line);
+		bytes += sizes ? size_in(line) : 0;
 	if (lines.failed || bytes > CIC_GIT_BYTES || files > CIC_GIT_FILES)
 		rc = cic_err_set(err, CIC_EINVAL, "tree %.12s holds more than "
 		    "%d files or %lld MiB", tree, CIC_GIT_FILES,
 		    (long long)(CIC_GIT_BYTES >> 20));
 	cic_buf_release(&lines);
 	return rc > 0 ? 1 : rc;
+}
+
+/* A few objects can stand for more files than there is memory for their names,
+ * and a small one for more bytes than a disk has. */
+static int
+check_size(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *tree, struct cic_err *err)
+{
+	int rc = measure(git, at, tree, false, err);
+
+	return rc != 0 ? rc : measure(git, at, tree, true, err);
 }
 
 /* Returns 0, 1 when git failed, -1. */
