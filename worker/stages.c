@@ -92,6 +92,18 @@ set_message(struct job *job, const char *host)
 		    job->build.names.image);
 }
 
+/* The registry's password stays no longer than it is needed: the work folder may
+ * be kept. */
+static void
+remove_login(struct job *job)
+{
+	struct cic_err err;
+
+	if (job->login[0] != '\0' && cic_remove_tree(job->login, &err) != 0)
+		cic_log_warnx("%s", err.msg);
+	job->login[0] = '\0';
+}
+
 static void
 set_deadline(struct job *job)
 {
@@ -115,6 +127,7 @@ stages_run(struct job *job, const struct stages_caller *caller)
 	rc = run_all(job, caller, &err);
 	progress_end(&progress);
 	sweep_processes(job->build.id);	/* what a killed client left */
+	remove_login(job);
 	if (rc == 0) {
 		set_message(job, caller->host);
 		rc = journal_write_finished(job->journal_fd, job, &err);

@@ -15,6 +15,7 @@
 #include "folder.h"
 
 #include "job.h"
+#include "stages.h"
 
 #define MACHINE(arch, more) "\"machine\":{\"architecture\":\"" arch "\"" more "}"
 
@@ -282,12 +283,52 @@ site_mirror(void **state)
 	assert_int_not_equal(access(path, F_OK), 0);
 }
 
+static void
+set(char **field, const char *text)
+{
+	free(*field);
+	*field = strdup(text);
+}
+
+/* The registry's password goes when the stages end, however they do. */
+static void
+no_login_stays(void **state)
+{
+	static const struct stages_caller caller = { .host = "here" };
+	static const struct sample sample = { "made_up", "nothing",
+	    MACHINE("x86_64", "") };
+	char path[CIC_PATH_MAX];
+	char *log;
+
+	(void)state;
+	set(&conf->registry_url, "registry.example.org");
+	set(&conf->registry_user, "ann");
+	set(&conf->registry_token, "word");
+	set(&conf->images_prefix, "registry.example.org/");
+	set(&conf->engine_command, "/bin/false");
+	make_job(&sample);
+	strcpy(job.build.names.image, "registry.example.org/x:latest");
+	job.log_fd = open(in_folder("log"), O_RDWR | O_CREAT | O_APPEND, 0600);
+	job.journal_fd = open(in_folder("journal"), O_RDWR | O_CREAT | O_APPEND,
+	    0600);
+	assert_int_equal(stages_run(&job, &caller), 0);
+	close(job.journal_fd);
+	close(job.log_fd);
+	log = get_file(in_folder("log"));
+	has(log, "failed at stage check");
+	free(log);
+	assert_int_equal(job_path(&job, "login", path, &err), 0);
+	assert_string_equal(job.login, "");
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { CASE(golden), CASE(inputs), CASE(site_mirror) };
+	const struct CMUnitTest tests[] = { CASE(golden), CASE(inputs), CASE(site_mirror),
+	    CASE(no_login_stays) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
