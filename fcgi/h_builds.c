@@ -4,6 +4,7 @@
  */
 #include "route.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
@@ -20,6 +21,21 @@ is_owner(const struct cic_build *build, const char *user)
 		if (strcmp(build->owners[i], user) == 0)
 			return true;
 	return false;
+}
+
+/* Who else asked for the same is not told. */
+static void
+keep_owner(struct cic_build *build, const char *user)
+{
+	int i, kept = 0;
+
+	for (i = 0; i < build->owner_count; i++) {
+		if (strcmp(build->owners[i], user) == 0)
+			build->owners[kept++] = build->owners[i];
+		else
+			free(build->owners[i]);
+	}
+	build->owner_count = kept;
 }
 
 void
@@ -43,6 +59,8 @@ h_builds_get(struct app *app, const struct req *req, const char *rest,
 		resp_problem(resp, 404, "you have no build with the id %.36s",
 		    rest);
 	else {
+		if (!cic_conf_is_admin(app->conf, req->owner))
+			keep_owner(&build, req->owner);
 		cic_build_print(&resp->body, &build);
 		cic_buf_putc(&resp->body, '\n');
 	}

@@ -360,6 +360,24 @@ read_iidfile(const char *path, char id[CIC_DIGEST_MAX], struct cic_err *err)
 	return rc;
 }
 
+/* Docker with the image store of containerd knows an image by the digest of its
+ * manifest, and buildx writes that of its configuration: then the tag that was
+ * just set says which image it is. */
+static int
+own_id(const struct cic_engine *engine, const char *tag,
+    char id[CIC_DIGEST_MAX], struct cic_err *err)
+{
+	struct cic_engine_image image = { .id = "" };
+
+	if (cic_engine_image(engine, id, &image, err) == 0)
+		return 0;
+	if (err->code != CIC_ENOENT ||
+	    cic_engine_image(engine, tag, &image, err) != 0)
+		return -1;
+	snprintf(id, CIC_DIGEST_MAX, "%s", image.id);
+	return 0;
+}
+
 int
 cic_engine_build(const struct cic_engine *engine,
     const struct cic_engine_build *build, char id[CIC_DIGEST_MAX],
@@ -401,7 +419,10 @@ cic_engine_build(const struct cic_engine *engine,
 		return cic_err_set(err, CIC_EIO,
 		    "%s buildx build ended with status %d",
 		    command(engine->conf), status);
-	return read_iidfile(build->iidfile, id, err);
+	if (read_iidfile(build->iidfile, id, err) != 0)
+		return -1;
+	return engine->conf->engine != CIC_ENGINE_DOCKER ? 0 :
+	    own_id(engine, build->tag, id, err);
 }
 
 static int

@@ -112,6 +112,11 @@ is "$code" 404 "a build that is not there has none"
 printf 'other:%s\n' "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
 code=$(curl --silent --output "$T/out" --write-out '%{http_code}' --user other:pw "$CIC_URL$PREFIX/builds/$id")
 is "$code" 404 "somebody else's is as if it were not there"
+code=$(curl --silent --output "$T/out" --write-out '%{http_code}' --user other:pw --header "$json" \
+    --data '{"machine":{"architecture":"skylake"},"workflow":"a","step_id":"b","force":true}' "$CIC_URL$PREFIX/build")
+is "$code $(jq -r .id "$T/out")" "200 $id" "until he asks for the same"
+curl --silent --output "$T/out" --user other:pw "$CIC_URL$PREFIX/builds/$id"
+is "$(jq -c .owners "$T/out")" '["other"]' "and is not told who else did"
 for sample in "$top"/../shared/samples/requests/*.json; do
     [ -e "$sample" ] || continue
     post "@$sample"

@@ -192,15 +192,19 @@ check_podman(const struct cic_conf *conf, struct cic_err *err)
 int
 cgroup_check(const struct cic_conf *conf, int log_fd, struct cic_err *err)
 {
-	char name[CGROUP_NAME_MAX];
-	int rc = cgroup_begin(conf, "check", name, err);
+	char name[CGROUP_NAME_MAX], id[32];
+	int rc;
+
+	/* others may be looking, too */
+	snprintf(id, sizeof(id), "check-%ld", (long)getpid());
+	rc = cgroup_begin(conf, id, name, err);
 
 	if (rc != 0)
 		return cic_err_wrap(err, "this worker cannot hold image builds "
 		    "to limits (it takes root and a writable /sys/fs/cgroup)");
 	if (name[0] == '\0')
 		return 0;
-	cgroup_end("check");
+	cgroup_end(id);
 	if ((conf->engine == CIC_ENGINE_DOCKER ? check_docker(conf, log_fd, err) :
 	    check_podman(conf, err)) != 0)
 		return cic_err_wrap(err, "limits.memory, limits.processes");

@@ -110,6 +110,23 @@ explain(struct job *job, off_t start, struct cic_err *err)
 	return -1;
 }
 
+/* The base image is named by its tag: had that moved while we built, the labels
+ * would tell of another base than the one inside. */
+static int
+check_base(struct job *job, const struct cic_engine *engine,
+    struct cic_err *err)
+{
+	struct cic_engine_image image = { .id = "" };
+
+	if (cic_engine_image(engine, job_base_image(job), &image, err) != 0 ||
+	    strcmp(image.id, job->base_id) == 0)
+		return 0;	/* a builder elsewhere need not leave it here */
+	job->cause = CIC_CAUSE_BASE_IMAGE;
+	return cic_err_set(err, CIC_EAGAIN, "the base image %s was replaced "
+	    "while the image was built from it; ask again",
+	    job_base_image(job));
+}
+
 int
 stage_build(struct job *job, struct cic_err *err)
 {
@@ -143,5 +160,5 @@ stage_build(struct job *job, struct cic_err *err)
 	if (rc != 0)
 		return explain(job, start, err);
 	job->in_engine = true;
-	return 0;
+	return check_base(job, &engine, err);
 }
