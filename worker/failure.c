@@ -408,21 +408,12 @@ failure_of_log(int fd, off_t start, const char *fallback, struct failure *f)
 }
 
 void
-failure_of_push(int fd, off_t start, const char *fallback, struct failure *f)
+failure_of_transfer(int fd, off_t start, const char *fallback,
+    enum cic_cause cause, struct failure *f)
 {
-	/* what registries say through docker and podman */
-	static const char *const refusals[] = { "denied", "unauthorized",
-	    "authentication", "auth credentials", "invalid username/password",
-	    "orbidden", "401", "403", NULL };
-	size_t i;
-
 	failure_of_log(fd, start, fallback, f);
-	if (f->cause != CIC_CAUSE_IMAGE_BUILD)
-		return;
-	f->cause = CIC_CAUSE_REGISTRY;
-	for (i = 0; refusals[i] != NULL; i++)
-		if (strstr(f->sentence, refusals[i]) != NULL)
-			f->cause = CIC_CAUSE_PUSH;
+	if (f->cause == CIC_CAUSE_IMAGE_BUILD)
+		f->cause = cause;
 }
 
 /* --- the package's own log ------------------------------------------------ */

@@ -38,10 +38,10 @@ struct failure {
 void failure_of_log(int fd, off_t start, const char *fallback,
     struct failure *failure);
 
-/* The same for a push that the engine could not do: refused (CIC_CAUSE_PUSH) or
- * broken off (CIC_CAUSE_REGISTRY). */
-void failure_of_push(int fd, off_t start, const char *fallback,
-    struct failure *failure);
+/* The same for a push or a pull that the engine could not do; `cause` where the
+ * log names none. */
+void failure_of_transfer(int fd, off_t start, const char *fallback,
+    enum cic_cause cause, struct failure *failure);
 
 /* Write the package's own log, readable, to `path`, anew; when there is none,
  * there is no such file afterwards.  Lines are cut as loglines.h says. */

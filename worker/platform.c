@@ -44,8 +44,8 @@ is_emulated(const char *folder, const char *qemu)
 }
 
 /* Builders are docker's alone. */
-static bool
-is_elsewhere(const struct cic_conf *conf, const char *platform)
+bool
+platform_is_elsewhere(const struct cic_conf *conf, const char *platform)
 {
 	return cic_conf_for_platform(&conf->platform_contexts, platform,
 	    NULL) != NULL || (conf->engine == CIC_ENGINE_DOCKER &&
@@ -62,7 +62,7 @@ platform_check(const struct cic_conf *conf, const char *platform,
 	size_t i;
 
 	*emulated = false;
-	if (is_elsewhere(conf, platform))
+	if (platform_is_elsewhere(conf, platform))
 		return 0;
 	for (i = 0; i < sizeof(processors) / sizeof(processors[0]); i++)
 		if (strcmp(processors[i].platform, platform) == 0)

@@ -22,4 +22,7 @@
 int platform_check(const struct cic_conf *conf, const char *platform,
     const char *folder, bool *emulated, struct cic_err *err);
 
+/* Is `platform` built by another builder or engine than this host's own? */
+bool platform_is_elsewhere(const struct cic_conf *conf, const char *platform);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "failure.h"
 #include "cgroup.h"
+#include "platform.h"
 
 #define OPTIONS_MAX	32
 
@@ -83,7 +84,9 @@ say_limit(const struct job *job, struct cic_err *err)
 	char text[80] = "";
 	size_t len;
 
-	if (job->failure.cause == CIC_CAUSE_MEMORY && job->conf->memory > 0)
+	if (platform_is_elsewhere(job->conf, job->build.request.platform))
+		;	/* not ours */
+	else if (job->failure.cause == CIC_CAUSE_MEMORY && job->conf->memory > 0)
 		snprintf(text, sizeof(text), " (a build may have %d MiB here: "
 		    "limits.memory)", job->conf->memory);
 	else if (job->failure.no_process && job->conf->processes > 0)
@@ -140,7 +143,7 @@ stage_build(struct job *job, struct cic_err *err)
 	    .timeout = job_seconds_left(job),
 	    .stall = (unsigned)job->conf->stall_timeout };
 	struct options options = { .count = 0 };
-	char cgroup[CGROUP_NAME_MAX];
+	char cgroup[CGROUP_NAME_MAX] = "";
 	off_t start;
 	int rc;
 
@@ -149,7 +152,9 @@ stage_build(struct job *job, struct cic_err *err)
 	    job_path(job, "iid", iidfile, err) != 0 ||
 	    job_path(job, "Dockerfile", dockerfile, err) != 0)
 		return -1;
-	if (cgroup_begin(job->conf, job->build.id, cgroup, err) != 0)
+	/* a group of this host is none of another engine's */
+	if (!platform_is_elsewhere(job->conf, build.platform) &&
+	    cgroup_begin(job->conf, job->build.id, cgroup, err) != 0)
 		return -1;
 	make_options(job, &options);
 	build.options = options.word;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "json.h"
@@ -41,6 +42,23 @@ have_base(struct job *job, const struct cic_engine *engine, const char *name,
 	return true;
 }
 
+/* What the engine said while it pulled. */
+static int
+explain_pull(struct job *job, off_t start, struct cic_err *err)
+{
+	enum cic_cause cause = CIC_CAUSE_BASE_IMAGE;
+
+	if (err->code == CIC_EIO) {
+		failure_of_transfer(job->log_fd, start, err->msg, cause,
+		    &job->failure);
+		cause = job->failure.cause;
+		cic_err_set(err, CIC_EIO, "%s", job->failure.sentence);
+	}
+	job_set_cause(job, cause, err);
+	return cic_err_wrap(err, "base image %s cannot be had",
+	    job_base_image(job));
+}
+
 /* Have the base image, and know its id. */
 static int
 find_base(struct job *job, const struct cic_engine *engine,
@@ -48,6 +66,7 @@ find_base(struct job *job, const struct cic_engine *engine,
 {
 	const char *name = job_base_image(job);
 	struct cic_err here;
+	off_t start;
 
 	if (have_base(job, engine, name, &here))
 		return 0;
@@ -56,12 +75,10 @@ find_base(struct job *job, const struct cic_engine *engine,
 		return -1;
 	}
 	job_say(job, "pulling the base image %s: %s", name, here.msg);
+	start = lseek(job->log_fd, 0, SEEK_END);
 	if (cic_engine_pull(engine, name, job->build.request.platform, err) !=
-	    0) {
-		job_set_cause(job, CIC_CAUSE_BASE_IMAGE, err);
-		cic_err_wrap(err, "base image %s cannot be had", name);
-		return -1;
-	}
+	    0)
+		return explain_pull(job, start, err);
 	if (!have_base(job, engine, name, err)) {
 		job_set_cause(job, CIC_CAUSE_BASE_IMAGE, err);
 		return cic_err_wrap(err, "base image %s (build.base_image)",

@@ -1,0 +1,2 @@
+echo writing 200 MiB
+head -c 209715200 /dev/zero > /written
