@@ -56,11 +56,9 @@ make_options(const struct job *job, struct options *o)
 	const struct cic_request *r = &job->build.request;
 
 	add(o, "--build-arg", "BASE_IMAGE=", job_base_image(job));
-	if (!cic_request_is_base(r)) {
-		add(o, "--build-arg", "STEP=", r->step);
-		add(o, "--build-arg", "SOURCE=",
+	if (!cic_request_is_base(r))
+		add(o, "--label", "org.opencontainers.image.source=",
 		    job->conf->workflow_repository);
-	}
 	add(o, "--label", CIC_KEY_LABEL "=", job->content_key);
 	add(o, "--label", CIC_PARTS_LABEL "=", job->parts);
 	add_proxies(o, job->conf);

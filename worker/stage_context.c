@@ -424,7 +424,7 @@ render(const struct job *job, const char *template, struct cic_buf *out,
     struct cic_err *err)
 {
 	char name[2 * JOB_PART__MAX][32], text[2 * JOB_PART__MAX][CACHE_NAME];
-	struct template_value values[2 * JOB_PART__MAX];
+	struct template_value values[2 * JOB_PART__MAX + 1];
 	struct template_part parts[JOB_PART__MAX];
 	int i;
 
@@ -438,7 +438,9 @@ render(const struct job *job, const char *template, struct cic_buf *out,
 	}
 	for (i = 0; i < 2 * JOB_PART__MAX; i++)
 		values[i] = (struct template_value){ name[i], text[i] };
-	return template_render(template, values, 2 * JOB_PART__MAX, parts,
+	values[2 * JOB_PART__MAX] = (struct template_value){ "STEP",
+	    job->build.request.step };
+	return template_render(template, values, 2 * JOB_PART__MAX + 1, parts,
 	    JOB_PART__MAX, out, err);
 }
 
