@@ -163,6 +163,7 @@ job_registry(const struct job *job, struct cic_registry *out,
     struct cic_buf *token, struct cic_err *err)
 {
 	const struct cic_conf *conf = job->conf;
+	unsigned left = job_seconds_left(job);
 
 	*out = (struct cic_registry){
 		.user = conf->registry_user,
@@ -172,7 +173,7 @@ job_registry(const struct job *job, struct cic_registry *out,
 		.https_proxy = conf->https_proxy,
 		.no_proxy = conf->no_proxy,
 		.push = job->push,
-		.timeout = REGISTRY_TIMEOUT,
+		.timeout = left < REGISTRY_TIMEOUT ? left : REGISTRY_TIMEOUT,
 		.log_fd = job->log_fd,
 	};
 	if (conf->registry_user[0] != '\0' &&

@@ -255,7 +255,11 @@ prepare_login(struct job *job, struct cic_err *err)
 		return 0;
 	if (job_path(job, "login", job->login, err) != 0)
 		return -1;
-	return login_make(job->conf, job->login, err);
+	if (login_make(job->conf, job->login, err) != 0) {
+		job_set_cause(job, CIC_CAUSE_PUSH, err);
+		return -1;
+	}
+	return 0;
 }
 
 static bool
