@@ -150,6 +150,24 @@ requirements() {
     like " $(cache_names)" "* cic-spack-x86_64-$base_id-*" "$engine: its packages are kept for this workflow alone"
 }
 
+# A branch's newest commit is wanted, and the hash of a package does not tell which that was.
+moving_sources() {
+    change "$CATALOG/cfg/graph" 's/^right.*/& moving/'
+    build plain
+    finished "$engine: a package whose sources are a branch"
+    is "$(built): $(extracted)" "app core right : left maker " "$engine: it and what depends on it are built"
+    build plain ',"force":true'
+    finished "$engine: once more"
+    is "$(built): $(extracted)" "app core right : left maker " "$engine: they are built again"
+    echo no-python > "$CATALOG/cfg/mode"
+    change "$CATALOG/cfg/graph" 's/ moving//'
+    build plain
+    finished "$engine: a Spack that does not tell which sources are pinned"
+    is "$(built)" "app core left maker right " "$engine: everything is built"
+    rm "$CATALOG/cfg/mode"
+    commit
+}
+
 # ---- failures
 
 failures() {
@@ -215,6 +233,7 @@ for engine in ${ENGINES:-podman docker}; do
     [ "$engine" = podman ] || by_apptainer
     caches
     requirements
+    moving_sources
     failures
     killed
     old_spack old 4.0

@@ -94,6 +94,41 @@ write_scope() {
     printf 'config:\n  build_jobs: %s\n' "$jobs" > "$scope/config.yaml"
 }
 
+# find_moving - the packages whose sources their recipe does not pin (a branch, an archive without checksum), and those that
+# depend on them, into a list.  Their hash says nothing of the sources: from a cache they would never be newer.
+find_moving() {
+    cat > "$scope/moving.py" <<'PYTHON'
+import spack.environment
+import spack.fetch_strategy
+
+known = {}
+
+
+def moves(spec):
+    if spec.external:
+        return False
+    if spec.dag_hash() not in known:
+        try:
+            fetcher = spack.fetch_strategy.for_package_version(spec.package)
+            known[spec.dag_hash()] = spec.package.has_code and not fetcher.source_id()
+        except Exception:
+            known[spec.dag_hash()] = True
+    return known[spec.dag_hash()]
+
+
+for spec in spack.environment.active_environment().all_specs():
+    if any(moves(node) for node in spec.traverse()):
+        print(spec.dag_hash())
+PYTHON
+    if ! ours -e "$env" python "$scope/moving.py" > "$scope/moving"; then
+        echo 'This Spack does not tell which sources are pinned: all packages are built, and none is kept.'
+        echo '.*' > "$scope/moving"
+    fi
+}
+
+# moves HASH - is it one of them?
+moves() { printf '%s\n' "$1" | grep -qx -f "$scope/moving"; }
+
 # keep HASH - into the build cache, unless it is there; that a package cannot be kept is no reason to fail
 keep() {
     # Spack 1 calls the folder v3
@@ -131,10 +166,10 @@ keep_stage() {
     fi
 }
 
-# install_options HASH - a package whose stage is wanted and not kept has to be built
+# install_options HASH - one whose sources move has to be built, and one whose stage is wanted and not kept
 install_options() {
     printf '%s\n' --no-check-signature --no-checksum --keep-stage
-    if [ -s "$here/stages" ] && [ ! -f "$cache/stages/$1.tar.gz" ]; then echo --no-cache; fi
+    if moves "$1" || { [ -s "$here/stages" ] && [ ! -f "$cache/stages/$1.tar.gz" ]; }; then echo --no-cache; fi
 }
 
 # show_log ID HASH - the end of a package's build log; of the first that fails: two at once would be mixed
@@ -156,8 +191,10 @@ step_package() {
     # shellcheck disable=SC2046 # words
     if ours -c config:install_status:false -e "$env" install $(install_options "$hash") --only-concrete --only=package \
         "/$hash"; then
-        keep "$hash"
-        keep_stage "$hash" || printf 'the stage of %s is not kept\n' "$id"
+        if ! moves "$hash"; then
+            keep "$hash"
+            keep_stage "$hash" || printf 'the stage of %s is not kept\n' "$id"
+        fi
         printf 'cic: package %s done\n' "$id"
         return 0
     fi
@@ -186,14 +223,14 @@ install_side_by_side() {
     ours -e "$env" env view regenerate
 }
 
-# An older Spack: all in one, kept afterwards even when it failed.
+# An older Spack: all in one, kept afterwards even when it failed.  One package that moves, and none comes from the cache.
 install_in_turn() {
     status=0
     echo 'This Spack does not tell how packages depend on each other: they are built one after the other.'
     # shellcheck disable=SC2046 # words
-    ours -e "$env" install --fail-fast $(install_options every) -j "$jobs" || status=$?
+    ours -e "$env" install --fail-fast $(install_options "$(head -n 1 "$scope/moving")") -j "$jobs" || status=$?
     installed=$(ours find --format '{hash}' 2> /dev/null | tr '\n' ' ')
-    for hash in $installed; do keep "$hash"; done
+    for hash in $installed; do moves "$hash" || keep "$hash"; done
     [ "$status" = 0 ] || show_unfinished
     return "$status"
 }
@@ -219,6 +256,7 @@ step_spack() {
     spack -C /.spack external find
     printf 'cic: part concretize\n'
     ours -e "$env" concretize
+    find_moving
     if write_makefile; then install_side_by_side; else install_in_turn; fi
     rm -rf "$scope"
 }
