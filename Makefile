@@ -2,7 +2,7 @@
 # make demo       the main job on this machine: build an image, download it, run it
 # make demo-stop  end what demo started
 # make check      all tests (installs what they need, packages included)
-# make check-long what takes minutes: images of another platform, emulated
+# make check-long what takes minutes: another platform, emulated; the registry in all its states
 # make check-unit the unit tests and fuzz corpora alone
 # make check-asan the same with the address and undefined behaviour sanitizers
 # make check-spack the image build with a real Spack: SPACK_TREE=FOLDER, a checkout

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Goal: the registry's password is nowhere but where it must be; who may not push hears of it before anything is built;
 # and a registry that fails in any way makes a build FAILED with a true sentence, after which only the push is left to do.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../lib.sh"
 rig podman docker registry
 REGISTRY=$top/t/data/registry
 

@@ -3,7 +3,7 @@
 # image that is up to date or not; with docker and podman and the real registry.  And what force does.
 # Each row of the table is a version of its own, so that all of them are asked for at once.  What happened is read off
 # the engine and the registry, not off the service.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../lib.sh"
 rig podman docker registry
 REGISTRY=$T/registry step=$T/registry/push/step
 
