@@ -199,40 +199,61 @@ normal_id(const char *id, char out[CIC_DIGEST_MAX])
 	return true;
 }
 
-int
-cic_engine_inspect(const struct cic_engine *engine, const char *image,
-    struct cic_buf *json, struct cic_err *err)
+/* `image inspect` of all the names; an array of as many objects, or NULL. */
+static struct cic_json *
+inspect(const struct cic_engine *engine, const char *const *names,
+    size_t count, struct cic_err *err)
 {
-	const char *words[] = { "image", "inspect", image, NULL };
+	const char *words[2 + CIC_ENGINE_IMAGES + 1] = { "image", "inspect" };
 	struct cic_engine quiet = *engine;
+	const struct cic_json *item;
 	struct cic_json *tree = NULL;
 	struct cic_buf out;
+	size_t i;
 	int rc, null;
 
 	/* "no such image" is an answer here, not something for the log */
 	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (null < 0)
-		return cic_err_errno(err, "open /dev/null");
+	if (null < 0) {
+		cic_err_errno(err, "open /dev/null");
+		return NULL;
+	}
+	for (i = 0; i < count && i < CIC_ENGINE_IMAGES; i++)
+		words[2 + i] = names[i];
 	quiet.log_fd = null;
 	cic_buf_init(&out, INSPECT_MAX);
 	rc = run(&quiet, words, &out, QUICK, err);
 	close(null);
 	if (rc > 0)
-		rc = cic_err_set(err, CIC_ENOENT, "the engine has no image %s",
-		    image);
-	else if (rc == 0) {
-		tree = cic_json_parse(out.data, out.len, err);
-		if (cic_json_first(tree) != NULL)
-			cic_json_print(json, cic_json_first(tree));
-		else
-			rc = tree == NULL ? cic_err_wrap(err,
-			    "image inspect %s", image) :
-			    cic_err_set(err, CIC_EIO,
-			    "image inspect %s: empty answer", image);
-	}
-	cic_json_free(tree);
+		cic_err_set(err, CIC_ENOENT, "the engine has no image %s",
+		    names[0]);
+	else if (rc == 0 && (tree = cic_json_parse(out.data, out.len, err)) ==
+	    NULL)
+		cic_err_wrap(err, "image inspect %s", names[0]);
 	cic_buf_release(&out);
-	return rc;
+	item = cic_json_first(tree);
+	for (i = 0; item != NULL && i < count; i++)
+		item = cic_json_next(item);
+	if (tree != NULL && (i < count || item != NULL)) {
+		cic_err_set(err, CIC_EIO, "image inspect %s: not %zu answers",
+		    names[0], count);
+		cic_json_free(tree);
+		tree = NULL;
+	}
+	return tree;
+}
+
+int
+cic_engine_inspect(const struct cic_engine *engine, const char *image,
+    struct cic_buf *json, struct cic_err *err)
+{
+	struct cic_json *tree = inspect(engine, &image, 1, err);
+
+	if (tree == NULL)
+		return -1;
+	cic_json_print(json, cic_json_first(tree));
+	cic_json_free(tree);
+	return 0;
 }
 
 /* "os/arch" with the variant where the platform's name has one. */
@@ -249,38 +270,43 @@ read_platform(const struct cic_json *image, char out[CIC_ARCH_MAX])
 	    arm && variant != NULL ? variant : "");
 }
 
+static int
+read_image(const struct cic_json *json, const char *name,
+    struct cic_engine_image *out, struct cic_err *err)
+{
+	const struct cic_json *labels = cic_json_get(cic_json_get(json,
+	    "Config"), "Labels");
+	const char *key = cic_json_get_string(labels, CIC_KEY_LABEL);
+	const char *parts = cic_json_get_string(labels, CIC_PARTS_LABEL);
+
+	snprintf(out->key, sizeof(out->key), "%s", key != NULL ? key : "");
+	snprintf(out->parts, sizeof(out->parts), "%s",
+	    parts != NULL ? parts : "");
+	read_platform(json, out->platform);
+	return normal_id(cic_json_get_string(json, "Id"), out->id) ? 0 :
+	    cic_err_set(err, CIC_EIO, "image inspect %s: no usable Id", name);
+}
+
+int
+cic_engine_images(const struct cic_engine *engine, const char *const *names,
+    size_t count, struct cic_engine_image *out, struct cic_err *err)
+{
+	struct cic_json *tree = inspect(engine, names, count, err);
+	const struct cic_json *item = cic_json_first(tree);
+	int rc = tree == NULL ? -1 : 0;
+	size_t i;
+
+	for (i = 0; rc == 0 && i < count; i++, item = cic_json_next(item))
+		rc = read_image(item, names[i], &out[i], err);
+	cic_json_free(tree);
+	return rc;
+}
+
 int
 cic_engine_image(const struct cic_engine *engine, const char *image,
     struct cic_engine_image *out, struct cic_err *err)
 {
-	const struct cic_json *labels;
-	struct cic_json *tree;
-	struct cic_buf json;
-	const char *key, *parts;
-	int rc = -1;
-
-	cic_buf_init(&json, INSPECT_MAX);
-	if (cic_engine_inspect(engine, image, &json, err) != 0)
-		goto out;
-	tree = cic_json_parse(json.data, json.len, err);
-	if (tree == NULL)
-		goto out;
-	labels = cic_json_get(cic_json_get(tree, "Config"), "Labels");
-	key = cic_json_get_string(labels, CIC_KEY_LABEL);
-	parts = cic_json_get_string(labels, CIC_PARTS_LABEL);
-	snprintf(out->key, sizeof(out->key), "%s", key != NULL ? key : "");
-	snprintf(out->parts, sizeof(out->parts), "%s",
-	    parts != NULL ? parts : "");
-	read_platform(tree, out->platform);
-	if (normal_id(cic_json_get_string(tree, "Id"), out->id))
-		rc = 0;
-	else
-		cic_err_set(err, CIC_EIO, "image inspect %s: no usable Id",
-		    image);
-	cic_json_free(tree);
-out:
-	cic_buf_release(&json);
-	return rc;
+	return cic_engine_images(engine, &image, 1, out, err);
 }
 
 /* podman wants to be told that the registry on this machine speaks http, and

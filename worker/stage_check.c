@@ -22,15 +22,34 @@
 #define CONFIG_MAX	(8 * 1024 * 1024)
 #define WHY_MAX		256
 
+/* The base image and the job's own; `known` when the engine had both in one
+ * answer. */
+struct images {
+	bool			known;
+	struct cic_engine_image	image[2];
+};
+enum { BASE_IMAGE, OWN_IMAGE };
+
+static void
+look_for_both(const struct job *job, const struct cic_engine *engine,
+    struct images *both)
+{
+	const char *names[] = { job_base_image(job), job->build.names.image };
+	struct cic_err ignored;
+
+	both->known = cic_engine_images(engine, names, 2, both->image,
+	    &ignored) == 0;
+}
+
 /* The image of our platform, if the engine has it; an image of another
  * platform under the same name is none. */
 static bool
 have_base(struct job *job, const struct cic_engine *engine, const char *name,
-    struct cic_err *err)
+    const struct images *both, struct cic_err *err)
 {
-	struct cic_engine_image image = { .id = "" };
+	struct cic_engine_image image = both->image[BASE_IMAGE];
 
-	if (cic_engine_image(engine, name, &image, err) != 0)
+	if (!both->known && cic_engine_image(engine, name, &image, err) != 0)
 		return false;
 	if (strcmp(image.platform, job->build.request.platform) != 0) {
 		cic_err_set(err, CIC_ENOENT, "the engine has it for %s, not for "
@@ -62,13 +81,14 @@ explain_pull(struct job *job, off_t start, struct cic_err *err)
 /* Have the base image, and know its id. */
 static int
 find_base(struct job *job, const struct cic_engine *engine,
-    struct cic_err *err)
+    const struct images *both, struct cic_err *err)
 {
 	const char *name = job_base_image(job);
+	const struct images pulled = { .known = false };
 	struct cic_err here;
 	off_t start;
 
-	if (have_base(job, engine, name, &here))
+	if (have_base(job, engine, name, both, &here))
 		return 0;
 	if (cic_engine_check(job->conf, job->log_fd, err) != 0) {
 		job_set_cause(job, CIC_CAUSE_ENGINE, err);
@@ -79,7 +99,7 @@ find_base(struct job *job, const struct cic_engine *engine,
 	if (cic_engine_pull(engine, name, job->build.request.platform, err) !=
 	    0)
 		return explain_pull(job, start, err);
-	if (!have_base(job, engine, name, err)) {
+	if (!have_base(job, engine, name, &pulled, err)) {
 		job_set_cause(job, CIC_CAUSE_BASE_IMAGE, err);
 		return cic_err_wrap(err, "base image %s (build.base_image)",
 		    name);
@@ -138,13 +158,15 @@ is_up_to_date(const struct job *job, const char *where, const char *key,
 }
 
 static int
-look_in_engine(struct job *job, struct cic_err *err)
+look_in_engine(struct job *job, const struct images *both,
+    struct cic_err *err)
 {
 	const char *name = job->build.names.image;
 	struct cic_engine engine = job_engine(job);
-	struct cic_engine_image image = { .id = "" };
+	struct cic_engine_image image = both->image[OWN_IMAGE];
 
-	if (cic_engine_image(&engine, name, &image, err) != 0) {
+	if (!both->known &&
+	    cic_engine_image(&engine, name, &image, err) != 0) {
 		if (err->code != CIC_ENOENT) {
 			job_set_cause(job, CIC_CAUSE_ENGINE, err);
 			return -1;
@@ -273,13 +295,14 @@ is_of_registry(const struct job *job)
  * hours of building.  When nothing will be, a registry that fails is no reason
  * not to build. */
 static int
-look_for_image(struct job *job, struct cic_err *err)
+look_for_image(struct job *job, const struct images *both,
+    struct cic_err *err)
 {
 	bool forced = job->build.request.force && !job->build.force_done;
 
 	if (forced)
 		job_say(job, "force: the image is built anew");
-	else if (look_in_engine(job, err) != 0)
+	else if (look_in_engine(job, both, err) != 0)
 		return -1;
 	if (is_of_registry(job) &&
 	    (job->push || (!forced && !job->in_engine)) &&
@@ -314,6 +337,7 @@ check_platform(struct job *job, struct cic_err *err)
 int
 stage_check(struct job *job, struct cic_err *err)
 {
+	struct images both = { .known = false };
 	struct cic_engine engine;
 
 	job->cause = CIC_CAUSE_INTERNAL;
@@ -324,12 +348,13 @@ stage_check(struct job *job, struct cic_err *err)
 	if (prepare_login(job, err) != 0 || prepare_certs(job, err) != 0)
 		return -1;
 	engine = job_engine(job);
-	if (find_base(job, &engine, err) != 0)
+	look_for_both(job, &engine, &both);
+	if (find_base(job, &engine, &both, err) != 0)
 		return -1;
 	job->cause = CIC_CAUSE_INTERNAL;
 	if (site_packages_digest(job->conf->site_packages, job->site_packages,
 	    err) != 0 || content_key_make(job, err) != 0 ||
-	    look_for_image(job, err) != 0)
+	    look_for_image(job, &both, err) != 0)
 		return -1;
 	if (!job_wants_image(job)) {
 		job->keep_file = known_file_is_right(job);

@@ -158,6 +158,7 @@ secure() {
 # ---- a registry that fails
 
 start_proxy() {
+    rm -f "$T/proxy.port"
     : > "$T/rules"
     perl "$top/t/rig/fault_proxy.pl" "$T/rules" "${IMAGE_REGISTRY#*:}" > "$T/proxy.port" 2> "$T/proxy.log" &
     proxy=$!
