@@ -1,12 +1,13 @@
 #!/bin/sh
 # Goal: the registry's password is nowhere but where it must be; who may not push hears of it before anything is built;
-# and a registry that fails in any way makes a build FAILED with a true sentence, after which only the push is left to do.
+# and a registry that fails in any way makes a build FAILED with a true sentence, after which only the push is left.
 . "$(dirname "$0")/../lib.sh"
 rig podman docker registry
 REGISTRY=$top/t/data/registry
 
 remove_images() {
-    "$1" images --format '{{.Repository}}:{{.Tag}}' 2> /dev/null | grep '^127\.0\.0\.1:' | grep -F "$key_of_test" > "$T/names.end" || return 0
+    "$1" images --format '{{.Repository}}:{{.Tag}}' 2> /dev/null | grep "^127.*/$key_of_test/" > "$T/names.end" ||
+        return 0
     xargs "$1" rmi --force < "$T/names.end" > /dev/null 2>&1
 }
 key_of_test=$(basename "$T" | tr 'A-Z.' 'a-z-')
@@ -22,7 +23,7 @@ end() {
 }
 trap end EXIT
 engine_() { case $engine in docker) "$DOCKER" "$@" ;; podman) env -u DOCKER_CONFIG "$PODMAN" "$@" ;; esac; }
-stages() { echo $(sed -n 's/^cic: stage //p' "$T/data/builds/$1/log"); }
+stages() { sed -n 's/^cic: stage //p' "$T/data/builds/$1/log" | tr '\n' ' ' | sed 's/ $//'; }
 detail() { api GET "/builds/$1"; printf '%s\n' "$body"; }
 
 # service ENGINE - a new one with an empty store, where the registry's settings are $MORE_REGISTRY
@@ -67,14 +68,18 @@ spy() {
         echo >> "$T/spy.rounds"
     done
 }
-own_files() { (cd "$DOCKER_CONFIG" && find . -path ./buildx -prune -o -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum); }
+own_files() {
+    (cd "$DOCKER_CONFIG" && find . -path ./buildx -prune -o -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+}
 # left_over - files that hold a secret
 left_over() { grep -rlaFf "$T/secrets" "$T/data" "$T/images" "$T/log" | LC_ALL=C sort; }
 
 password() {
     registry closed --password
     printf '%s\n' "$IMAGE_REGISTRY_PASSWORD" > "$T/token"
-    { cat "$T/token"; printf '%s:%s' "$IMAGE_REGISTRY_USER" "$IMAGE_REGISTRY_PASSWORD" | base64 -w 0; echo; } > "$T/secrets"
+    # as it is, and as it is written into a login
+    printf '%s\n%s\n' "$IMAGE_REGISTRY_PASSWORD" \
+        "$(printf '%s:%s' "$IMAGE_REGISTRY_USER" "$IMAGE_REGISTRY_PASSWORD" | base64 -w 0)" > "$T/secrets"
     login="  url: $IMAGE_REGISTRY
   user: $IMAGE_REGISTRY_USER"
     MORE_REGISTRY="$login
@@ -126,7 +131,8 @@ in_line() {
     BASE_IMAGE=$site_base
     id=$(submit cases ok)
     ends "$id" FINISHED '' '' '*resolve check*' "docker: the base image comes out of the same registry"
-    is "$(left_over)" "$T/data/builds/$id/cic.yaml" "docker: the password is in the build's copy of the configuration only"
+    is "$(left_over)" "$T/data/builds/$id/cic.yaml" \
+        "docker: the password is in the build's copy of the configuration only"
     is "$(stat -c %a "$T/data/builds/$id/cic.yaml")" 600 "docker: which nobody else may read"
     stop
 }
@@ -200,7 +206,8 @@ faults() {
     echo '(HEAD|GET) . 500' > "$T/rules"
     git --git-dir "$T/git/registry.git" branch "$engine-down" v1
     id=$(submit cases ok ",\"version\":\"$engine-down\",\"push\":false")
-    ends "$id" FINISHED '' '' 'resolve check context build convert' "$engine: who does not push is built without the registry"
+    ends "$id" FINISHED '' '' 'resolve check context build convert' \
+        "$engine: who does not push is built without the registry"
     like "$(cat "$T/data/builds/$id/log")" '*done without the registry: *status 500*' "$engine: as its log says"
 
     # killed in the middle of a push
@@ -217,7 +224,7 @@ faults() {
 hanging() {
     number=$((number + 1))
     stop
-    MORE_LIMITS='  build_timeout: 12
+    MORE_LIMITS='  build_timeout: 40
   stall_timeout: 6'
     service "$engine"
     MORE_LIMITS=

@@ -45,12 +45,13 @@ put_manifest() {
 value() { sed -n "s/^$2 //p" "$1"; }    # value FILE KEY
 log_of() { cat "$T/data/builds/$1/log"; }
 # stages ID - those that ran, in one line
-stages() { echo $(log_of "$1" | sed -n 's/^cic: stage //p'); }
+stages() { sed -n 's/^cic: stage //p' "$T/data/builds/$1/log" | tr '\n' ' ' | sed 's/ $//'; }
 file_of() { printf '%s/images/push_step_x86_64_nompi_nogpu_v_%s.sif' "$T" "$1"; }
 
 # ---- the table
 
-# rows - lines "VERSION WHERE PUSH KEY CONTAINER".  podman takes long for each word: what no engine hears of is left out.
+# rows - lines "VERSION WHERE PUSH KEY CONTAINER".  podman takes long for each word: what no engine hears of is left
+# out for it.
 rows() {
     row=0
     for where in registry engine both none different; do
@@ -58,7 +59,10 @@ rows() {
             for key in same moved; do
                 for push in true false absent; do
                     case $engine$container$push in podmandocker*|podman*absent) continue ;; esac
-                    [ "$container" = singularity ] || [ "$key$push" = sametrue ] || [ "$key$push" = movedfalse ] || continue
+                    case $container$key$push in
+                        singularity*|dockersametrue|dockermovedfalse) ;;
+                        *) continue ;;
+                    esac
                     row=$((row + 1))
                     echo "r$row $where $push $key $container"
                 done
@@ -104,8 +108,8 @@ tag_all() {
 ask_all() {
     while read -r version where push key container; do
         case $push in absent) push= ;; *) push=",\"push\":$push" ;; esac
-        echo "$version $(submit push step \
-            ",\"version\":\"$version\",\"machine\":{\"architecture\":\"x86_64\",\"container_engine\":\"$container\"}$push")"
+        machine="{\"architecture\":\"x86_64\",\"container_engine\":\"$container\"}"
+        echo "$version $(submit push step ",\"version\":\"$version\",\"machine\":$machine$push")"
     done < "$T/rows" > "$T/ids.$1"
 }
 
@@ -201,7 +205,8 @@ table() {
     while read -r version id; do state_at_end "$id"; done < "$T/ids.second" | sort | uniq -c > "$T/states"
     is "$(cat "$T/states")" "$(printf '%7d FINISHED' "$(wc -l < "$T/rows")")" "$engine: all of them once more"
     while read -r version id; do stages "$id"; done < "$T/ids.second" | sort | uniq -c > "$T/stages"
-    is "$(cat "$T/stages")" "$(printf '%7d resolve check' "$(wc -l < "$T/rows")")" "$engine: then nothing has to be done"
+    is "$(cat "$T/stages")" "$(printf '%7d resolve check' "$(wc -l < "$T/rows")")" \
+        "$engine: then nothing has to be done"
     for kind in engine registry sif; do sort "$T/$kind.after" > "$T/$kind.sorted"; done
     note after
     for kind in engine registry sif; do

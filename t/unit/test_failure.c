@@ -182,6 +182,28 @@ pushes(void **state)
 	has(f.sentence, "unauthorized: authentication required");
 }
 
+/* A registry that fails refuses nobody. */
+static void
+broken_pushes(void **state)
+{
+	static const char *const ends[] = { "received unexpected HTTP status: "
+	    "500 Internal Server Error", "Error: writing manifest: uploading "
+	    "manifest latest to 127.0.0.1:5000/a: received unexpected HTTP "
+	    "status: 502 Bad Gateway", "Error: pinging container registry r: "
+	    "dial tcp 127.0.0.1:5000: connect: connection refused", "EOF" };
+	size_t i;
+	int fd;
+
+	(void)state;
+	for (i = 0; i < COUNT(ends); i++) {
+		fd = open(put_bytes("log", ends[i], strlen(ends[i])), O_RDONLY);
+		failure_of_push(fd, 0, "push ended with status 1", &f);
+		close(fd);
+		assert_int_equal(f.cause, CIC_CAUSE_REGISTRY);
+		has(f.sentence, ends[i]);
+	}
+}
+
 /* The package's own log, without what docker puts before each line. */
 static void
 package_logs(void **state)
@@ -400,6 +422,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT(logs), UNIT(parts), UNIT(whole_logs), UNIT(pushes),
+		UNIT(broken_pushes),
 		UNIT(package_logs), UNIT(odd_markers),
 	};
 

@@ -97,6 +97,27 @@ beside_own(void **state)
 	cic_json_free(json);
 }
 
+/* docker knows docker.io by another name, podman does not. */
+static void
+docker_hub(void **state)
+{
+	static char url[] = "https://docker.io";
+	struct cic_conf conf = conf_of();
+	const struct cic_json *auths;
+	struct cic_json *json;
+
+	(void)state;
+	conf.registry_url = url;
+	unsetenv("DOCKER_CONFIG");
+	assert_int_equal(login_make(&conf, in_folder("d"), &err), 0);
+	json = made("d");
+	auths = cic_json_get(json, "auths");
+	assert_non_null(cic_json_get(auths, "docker.io"));
+	assert_string_equal(cic_json_get_string(cic_json_get(auths,
+	    "https://index.docker.io/v1/"), "auth"), "YW5uOnBhc3M6d29yZA==");
+	cic_json_free(json);
+}
+
 static void
 token_file_missing(void **state)
 {
@@ -139,7 +160,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { UNIT(alone), UNIT(beside_own),
-		UNIT(token_file_missing), UNIT(base64) };
+		UNIT(docker_hub), UNIT(token_file_missing), UNIT(base64) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -476,6 +476,34 @@ bearer(void **state)
 	assert_int_equal(seen(BASIC), 1);
 }
 
+/* Who will push says so, whatever the registry's own scope is: only then is a
+ * repository that does not exist yet not found. */
+static void
+bearer_to_push(void **state)
+{
+	(void)state;
+	registry.push = true;
+	serve_image(BEARER);
+	serve_token("service=a&scope=repository%3ateam%2fprog%3apull%2cpush",
+	    "none", reply(200, "", "{\"token\":\"" TOKEN "\"}"));
+	want_token(",service=\"a\",scope=\"repository:team/prog:pull\"");
+	finds_image();
+	registry.push = false;
+}
+
+static void
+same_image(void **state)
+{
+	const struct cic_registry_image found = { .digest = "sha256:aa",
+	    .image_id = "sha256:bb" };
+
+	(void)state;
+	assert_true(cic_registry_is_image(&found, "sha256:aa"));
+	assert_true(cic_registry_is_image(&found, "sha256:bb"));
+	assert_false(cic_registry_is_image(&found, "sha256:cc"));
+	assert_false(cic_registry_is_image(&found, ""));
+}
+
 static void
 bearer_refused(void **state)
 {
@@ -916,7 +944,8 @@ main(void)
 #define ALONE(f) cmocka_unit_test_setup_teardown(f, setup_alone, teardown)
 	const struct CMUnitTest tests[] = {
 		T(single), T(indexes), T(nested_indexes), T(missing), T(basic),
-		T(bearer), T(bearer_refused), T(bad_tokens), T(bad_challenges),
+		T(bearer), T(bearer_to_push), T(same_image),
+		T(bearer_refused), T(bad_tokens), T(bad_challenges),
 		T(redirects), T(redirected_challenge), T(bad_redirects), T(busy),
 		T(busy_for_long), T(broken), T(silent), ALONE(nobody_there),
 		T(wrong_digests), T(bad_manifests), T(truncated), T(sizes),
