@@ -202,14 +202,14 @@ normal_id(const char *id, char out[CIC_DIGEST_MAX])
 /* `image inspect` of all the names; an array of as many objects, or NULL. */
 static struct cic_json *
 inspect(const struct cic_engine *engine, const char *const *names,
-    size_t count, struct cic_err *err)
+    struct cic_err *err)
 {
 	const char *words[2 + CIC_ENGINE_IMAGES + 1] = { "image", "inspect" };
 	struct cic_engine quiet = *engine;
 	const struct cic_json *item;
 	struct cic_json *tree = NULL;
 	struct cic_buf out;
-	size_t i;
+	size_t count = 0;
 	int rc, null;
 
 	/* "no such image" is an answer here, not something for the log */
@@ -218,8 +218,8 @@ inspect(const struct cic_engine *engine, const char *const *names,
 		cic_err_errno(err, "open /dev/null");
 		return NULL;
 	}
-	for (i = 0; i < count && i < CIC_ENGINE_IMAGES; i++)
-		words[2 + i] = names[i];
+	for (; count < CIC_ENGINE_IMAGES && names[count] != NULL; count++)
+		words[2 + count] = names[count];
 	quiet.log_fd = null;
 	cic_buf_init(&out, INSPECT_MAX);
 	rc = run(&quiet, words, &out, QUICK, err);
@@ -231,12 +231,11 @@ inspect(const struct cic_engine *engine, const char *const *names,
 	    NULL)
 		cic_err_wrap(err, "image inspect %s", names[0]);
 	cic_buf_release(&out);
-	item = cic_json_first(tree);
-	for (i = 0; item != NULL && i < count; i++)
+	for (item = cic_json_first(tree); item != NULL && count > 0; count--)
 		item = cic_json_next(item);
-	if (tree != NULL && (i < count || item != NULL)) {
-		cic_err_set(err, CIC_EIO, "image inspect %s: not %zu answers",
-		    names[0], count);
+	if (tree != NULL && (count > 0 || item != NULL)) {
+		cic_err_set(err, CIC_EIO, "image inspect %s: another number of "
+		    "answers", names[0]);
 		cic_json_free(tree);
 		tree = NULL;
 	}
@@ -247,7 +246,8 @@ int
 cic_engine_inspect(const struct cic_engine *engine, const char *image,
     struct cic_buf *json, struct cic_err *err)
 {
-	struct cic_json *tree = inspect(engine, &image, 1, err);
+	const char *names[] = { image, NULL };
+	struct cic_json *tree = inspect(engine, names, err);
 
 	if (tree == NULL)
 		return -1;
@@ -289,14 +289,14 @@ read_image(const struct cic_json *json, const char *name,
 
 int
 cic_engine_images(const struct cic_engine *engine, const char *const *names,
-    size_t count, struct cic_engine_image *out, struct cic_err *err)
+    struct cic_engine_image *out, struct cic_err *err)
 {
-	struct cic_json *tree = inspect(engine, names, count, err);
+	struct cic_json *tree = inspect(engine, names, err);
 	const struct cic_json *item = cic_json_first(tree);
 	int rc = tree == NULL ? -1 : 0;
 	size_t i;
 
-	for (i = 0; rc == 0 && i < count; i++, item = cic_json_next(item))
+	for (i = 0; rc == 0 && item != NULL; i++, item = cic_json_next(item))
 		rc = read_image(item, names[i], &out[i], err);
 	cic_json_free(tree);
 	return rc;
@@ -306,7 +306,9 @@ int
 cic_engine_image(const struct cic_engine *engine, const char *image,
     struct cic_engine_image *out, struct cic_err *err)
 {
-	return cic_engine_images(engine, &image, 1, out, err);
+	const char *names[] = { image, NULL };
+
+	return cic_engine_images(engine, names, out, err);
 }
 
 /* podman wants to be told that the registry on this machine speaks http, and

@@ -65,10 +65,11 @@ struct cic_engine_image {
 };
 int cic_engine_image(const struct cic_engine *engine, const char *image,
     struct cic_engine_image *out, struct cic_err *err);
-/* Several in one call, which is what takes the time; all of them, or -1. */
+/* Several in one call, which is what takes the time: those of a list that ends
+ * in NULL, into as many of `out`; all of them, or -1. */
 #define CIC_ENGINE_IMAGES	2
 int cic_engine_images(const struct cic_engine *engine,
-    const char *const *names, size_t count, struct cic_engine_image *out,
+    const char *const *names, struct cic_engine_image *out,
     struct cic_err *err);
 
 /* Get an image from its registry, or give it there. */

@@ -34,10 +34,11 @@ static void
 look_for_both(const struct job *job, const struct cic_engine *engine,
     struct images *both)
 {
-	const char *names[] = { job_base_image(job), job->build.names.image };
+	const char *names[] = { job_base_image(job), job->build.names.image,
+	    NULL };
 	struct cic_err ignored;
 
-	both->known = cic_engine_images(engine, names, 2, both->image,
+	both->known = cic_engine_images(engine, names, both->image,
 	    &ignored) == 0;
 }
 
