@@ -155,10 +155,10 @@ moving_sources() {
     change "$CATALOG/cfg/graph" 's/^right.*/& moving/'
     build plain
     finished "$engine: a package whose sources are a branch"
-    is "$(built): $(extracted)" "app core right : left maker " "$engine: it and what depends on it are built"
+    is "$(built): $(extracted)" "app right : core left maker " "$engine: it and what depends on it are built"
     build plain ',"force":true'
     finished "$engine: once more"
-    is "$(built): $(extracted)" "app core right : left maker " "$engine: they are built again"
+    is "$(built): $(extracted)" "app right : core left maker " "$engine: they are built again"
     echo no-python > "$CATALOG/cfg/mode"
     change "$CATALOG/cfg/graph" 's/ moving//'
     build plain

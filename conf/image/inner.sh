@@ -219,7 +219,7 @@ write_makefile() {
 install_side_by_side() {
     printf 'cic: part install %d\n' "$(wc -l < "$scope/ids")"
     # what runs when another package fails is finished, and kept
-    make -C "$scope" -j "$jobs" cic/all
+    make --no-print-directory -C "$scope" -j "$jobs" cic/all
     ours -e "$env" env view regenerate
 }
 
