@@ -416,6 +416,21 @@ failure_of_transfer(int fd, off_t start, const char *fallback,
 		f->cause = cause;
 }
 
+void
+failure_of_push(int fd, off_t start, const char *fallback, struct failure *f)
+{
+	/* what registries say through docker and podman */
+	static const char *const refusals[] = { "denied", "unauthorized",
+	    "authentication", "auth credentials", "invalid username/password",
+	    "orbidden", ": 401 ", ": 403 ", NULL };
+	size_t i;
+
+	failure_of_transfer(fd, start, fallback, CIC_CAUSE_REGISTRY, f);
+	for (i = 0; f->cause == CIC_CAUSE_REGISTRY && refusals[i] != NULL; i++)
+		if (strstr(f->sentence, refusals[i]) != NULL)
+			f->cause = CIC_CAUSE_PUSH;
+}
+
 /* --- the package's own log ------------------------------------------------ */
 
 struct saved {

@@ -43,6 +43,10 @@ void failure_of_log(int fd, off_t start, const char *fallback,
 void failure_of_transfer(int fd, off_t start, const char *fallback,
     enum cic_cause cause, struct failure *failure);
 
+/* A push: refused (CIC_CAUSE_PUSH) or broken off (CIC_CAUSE_REGISTRY). */
+void failure_of_push(int fd, off_t start, const char *fallback,
+    struct failure *failure);
+
 /* Write the package's own log, readable, to `path`, anew; when there is none,
  * there is no such file afterwards.  Lines are cut as loglines.h says. */
 int failure_save_log(const struct failure *failure, int fd, const char *path,

@@ -42,8 +42,7 @@ explain(struct job *job, off_t start, struct cic_err *err)
 		job_set_cause(job, CIC_CAUSE_PUSH, err);
 		return -1;
 	}
-	failure_of_transfer(job->log_fd, start, err->msg, CIC_CAUSE_PUSH,
-	    &job->failure);
+	failure_of_push(job->log_fd, start, err->msg, &job->failure);
 	cic_err_set(err, CIC_EIO, "%s", job->failure.sentence);
 	job_set_cause(job, job->failure.cause, err);
 	return -1;

@@ -168,15 +168,13 @@ pushes(void **state)
 	int fd = open_file("docker_push");
 
 	(void)state;
-	failure_of_transfer(fd, 0, "docker push ended with status 1",
-	    CIC_CAUSE_PUSH, &f);
+	failure_of_push(fd, 0, "docker push ended with status 1", &f);
 	close(fd);
 	assert_int_equal(f.cause, CIC_CAUSE_PUSH);
 	assert_string_equal(f.sentence, "docker push ended with status 1: "
 	    "denied: requested access to the resource is denied");
 	fd = open_file("podman_push");
-	failure_of_transfer(fd, 0, "podman push ended with status 125",
-	    CIC_CAUSE_PUSH, &f);
+	failure_of_push(fd, 0, "podman push ended with status 125", &f);
 	close(fd);
 	assert_int_equal(f.cause, CIC_CAUSE_PUSH);
 	has(f.sentence, "unauthorized: authentication required");
