@@ -422,7 +422,7 @@ failure_of_push(int fd, off_t start, const char *fallback, struct failure *f)
 	/* what registries say through docker and podman */
 	static const char *const refusals[] = { "denied", "unauthorized",
 	    "authentication", "auth credentials", "invalid username/password",
-	    "orbidden", "401", "403", NULL };
+	    "orbidden", ": 401 ", ": 403 ", NULL };
 	size_t i;
 
 	failure_of_transfer(fd, start, fallback, CIC_CAUSE_REGISTRY, f);

@@ -43,7 +43,7 @@ void failure_of_log(int fd, off_t start, const char *fallback,
 void failure_of_transfer(int fd, off_t start, const char *fallback,
     enum cic_cause cause, struct failure *failure);
 
-/* For a push: refused by the registry, or the registry fails. */
+/* A push: refused (CIC_CAUSE_PUSH) or broken off (CIC_CAUSE_REGISTRY). */
 void failure_of_push(int fd, off_t start, const char *fallback,
     struct failure *failure);
 
