@@ -6,7 +6,7 @@
 # make check-unit the unit tests and fuzz corpora alone
 # make check-asan the same with the address and undefined behaviour sanitizers
 # make check-spack the image build with a real Spack: SPACK_TREE=FOLDER, a checkout
-# make bench      speed, size and memory beside apptainer's
+# make bench      speed, size and memory beside apptainer's; POST to FINISHED
 # make fuzz       one fuzz target for a while: TARGET=tar SECONDS=60
 # make lint       what compilers and checkers have to say
 # make install    into $(DESTDIR)$(PREFIX)
@@ -110,6 +110,7 @@ fuzz:
 bench: all
 	conf/setup/packages.sh build demo check
 	t/bench/convert.sh
+	t/bench/service.sh
 
 lint:
 	$(MAKE) BUILD=build-lint CFLAGS='-O2 -D_FORTIFY_SOURCE=2 -Werror' all units
