@@ -23,7 +23,7 @@ end() {
 }
 trap end EXIT
 engine_() { case $engine in docker) "$DOCKER" "$@" ;; podman) env -u DOCKER_CONFIG "$PODMAN" "$@" ;; esac; }
-stages() { sed -n 's/^cic: stage //p' "$T/data/builds/$1/log" | tr '\n' ' ' | sed 's/ $//'; }
+stages() { sed -n 's/^cic: stage //p' "$T/data/builds/$1/log" | paste -s -d ' ' -; }
 detail() { api GET "/builds/$1"; printf '%s\n' "$body"; }
 
 # service ENGINE - a new one with an empty store, where the registry's settings are $MORE_REGISTRY

@@ -45,7 +45,7 @@ put_manifest() {
 value() { sed -n "s/^$2 //p" "$1"; }    # value FILE KEY
 log_of() { cat "$T/data/builds/$1/log"; }
 # stages ID - those that ran, in one line
-stages() { sed -n 's/^cic: stage //p' "$T/data/builds/$1/log" | tr '\n' ' ' | sed 's/ $//'; }
+stages() { sed -n 's/^cic: stage //p' "$T/data/builds/$1/log" | paste -s -d ' ' -; }
 file_of() { printf '%s/images/push_step_x86_64_nompi_nogpu_v_%s.sif' "$T" "$1"; }
 
 # ---- the table
