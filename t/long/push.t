@@ -204,7 +204,7 @@ table() {
     ask_all second
     while read -r version id; do state_at_end "$id"; done < "$T/ids.second" | sort | uniq -c > "$T/states"
     is "$(cat "$T/states")" "$(printf '%7d FINISHED' "$(wc -l < "$T/rows")")" "$engine: all of them once more"
-    while read -r version id; do stages "$id"; echo; done < "$T/ids.second" | sort | uniq -c > "$T/stages"
+    while read -r version id; do stages "$id"; done < "$T/ids.second" | sort | uniq -c > "$T/stages"
     is "$(cat "$T/stages")" "$(printf '%7d resolve check' "$(wc -l < "$T/rows")")" \
         "$engine: then nothing has to be done"
     for kind in engine registry sif; do sort "$T/$kind.after" > "$T/$kind.sorted"; done
