@@ -9,30 +9,12 @@
 
 #include "arch.h"
 #include "buf.h"
+#include "conf_value.h"
 #include "path.h"
 #include "request.h"
 #include "yaml.h"
 
 #define CONF_BYTES_MAX (1024 * 1024)
-
-enum value_type {
-	TEXT,		/* any text without control bytes */
-	WORD,		/* for an argument: TEXT that does not begin with '-' */
-	ABS_PATH,	/* begins with '/' */
-	URL_PATH,	/* of the service: "/a/b", or "" for the root */
-	REPOSITORY,	/* git URL or folder */
-	IMAGE_PREFIX,	/* begins a Docker image name */
-	PLATFORM,	/* one that arch.h knows */
-	OPT_PATH,	/* absolute, or "" for none */
-	WEB_ADDRESS,	/* http or https without a password, or "" */
-	REGISTRY,	/* a container registry's host, or "" */
-	SECRET,		/* never printed */
-	NUMBER,
-	CHOICE,
-	LIST,
-	PLATFORM_LIST,	/* of "linux/arm64=word" */
-	SET,		/* of choices, a bit each; empty is all */
-};
 
 static const char *const engines[] = { "docker", "podman", NULL };
 static const char *const converters[] = { "singularity", "apptainer",
@@ -44,7 +26,7 @@ static const char *const keyparts[] = { "templates", "workflow", "catalog",
 
 static const struct key {
 	const char		*group, *name;
-	enum value_type		 type;
+	enum cic_value		 type;
 	size_t			 offset;
 	const char		*fallback;	/* NULL: must be given */
 	long			 min, max;	/* of a NUMBER */
@@ -78,7 +60,7 @@ static const struct key {
 	    NULL },
 	{ "network", "no_proxy", WORD, AT(no_proxy), "", 0, 0, NULL },
 	{ "network", "ca_file", OPT_PATH, AT(ca_file), "", 0, 0, NULL },
-	{ "network", "apt_mirrors", LIST, AT(apt_mirrors), "", 0, 0, NULL },
+	{ "network", "apt_mirrors", ADDRESS_LIST, AT(apt_mirrors), "", 0, 0, NULL },
 	{ "network", "pip_index", WEB_ADDRESS, AT(pip_index), "", 0, 0, NULL },
 	{ "build", "base_image", WORD, AT(base_image), NULL, 0, 0, NULL },
 	{ "build", "base_from", WORD, AT(base_from), "spack/ubuntu-jammy:v0.19.2",
@@ -145,206 +127,13 @@ fault(struct load *load, unsigned line, const struct key *key,
 	    key->group, key->name, what);
 }
 
-/* Control characters, C1 and Unicode's line ends among them: YAML and logs
- * cannot show them as they are.  The text is valid UTF-8: it comes from YAML. */
-static bool
-has_control_byte(const char *text)
-{
-	static const char *const lines[] = { "\xe2\x80\xa8", "\xe2\x80\xa9",
-	    "\xef\xbb\xbf", "\xef\xbf\xbe", "\xef\xbf\xbf" };
-	const unsigned char *p = (const unsigned char *)text;
-	size_t i;
-
-	for (; *p != '\0'; p++)
-		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
-			return true;
-	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		if (strstr(text, lines[i]) != NULL)
-			return true;
-	return false;
-}
-
-/* A repository we may hand to git: known transports, no password inside. */
-static const char *
-repository_fault(const char *url)
-{
-	static const char *const schemes[] = { "https://", "http://", "ssh://",
-	    "file:///" };
-	const char *rest = NULL, *at, *colon, *slash;
-	size_t i;
-
-	if (url[0] == '/')
-		return NULL;
-	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
-			rest = url + strlen(schemes[i]);
-	if (rest == NULL) {
-		/* scp-like user@host:path, as git has it */
-		at = strchr(url, '@');
-		colon = strchr(url, ':');
-		slash = strchr(url, '/');
-		if (at != NULL && at != url && colon > at &&
-		    (slash == NULL || slash > colon) && url[0] != '-' &&
-		    at[1] != '-')
-			return NULL;
-		return "is no git URL (https, ssh, file) and no absolute folder";
-	}
-	at = strchr(rest, '@');
-	slash = strchr(rest, '/');
-	colon = strchr(rest, ':');
-	/* a token often stands where the user's name belongs */
-	if (at != NULL && (slash == NULL || at < slash) &&
-	    (strncmp(url, "http", 4) == 0 || (colon != NULL && colon < at)))
-		return "holds a user name, token or password; leave that to a "
-		    "git credential helper of the worker's user";
-	if (rest[0] == '-')
-		return "has a host that begins with '-'";
-	return NULL;
-}
-
-/* A run of [a-z0-9], then a separator that Docker takes and another run …
- * With `open`, it may end in a separator: more of the name will follow. */
-static bool
-is_name_part(const char *text, size_t len, bool open)
-{
-	const char *end = text + len;
-	size_t run, sep;
-
-	while (text < end) {
-		run = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789");
-		text += run;
-		if (run == 0 || text >= end)
-			return run > 0;
-		sep = strspn(text, "-");
-		if (sep == 0 && *text != '.' && *text != '_')
-			return false;
-		if (sep == 0)
-			sep = strncmp(text, "__", 2) == 0 ? 2 : 1;
-		text += sep;
-	}
-	return open;
-}
-
-/* host[:port]/part/…, or the beginning of a name */
-static bool
-is_image_prefix(const char *text)
-{
-	const char *slash, *part = text;
-	size_t len, port;
-
-	for (; (slash = strchr(part, '/')) != NULL; part = slash + 1) {
-		len = (size_t)(slash - part);
-		port = strcspn(part, ":/");
-		if (part == text && port < len) {
-			if (port + 1 == len || strspn(part + port + 1,
-			    "0123456789") != len - port - 1)
-				return false;
-			len = port;
-		}
-		if (!is_name_part(part, len, false))
-			return false;
-	}
-	return *part == '\0' || (strchr("-_", part[strlen(part) - 1]) != NULL &&
-	    is_name_part(part, strlen(part), true));
-}
-
-/* Proxies and indexes: what stands there reaches logs and argument vectors. */
-static const char *
-address_fault(const char *text)
-{
-	const char *rest = strncmp(text, "http://", 7) == 0 ? text + 7 :
-	    strncmp(text, "https://", 8) == 0 ? text + 8 : "";
-
-	if (text[0] == '\0')
-		return NULL;
-	if (rest[0] == '\0' || rest[0] == '/' || strpbrk(text, " \"\'\\`$") != NULL)
-		return "must be like http://proxy.example.org:3128";
-	return memchr(rest, '@', strcspn(rest, "/")) != NULL ?
-	    "holds a user name or password, which would be seen in logs" : NULL;
-}
-
-static bool
-is_loopback(const char *host, size_t len)
-{
-	return (len == 9 && memcmp(host, "localhost", 9) == 0) ||
-	    (len > 4 && memcmp(host, "127.", 4) == 0 &&
-	    strspn(host, "0123456789.") >= len);
-}
-
-/* host[:port], with https:// before it where somebody likes that. */
-static const char *
-registry_fault(const char *text)
-{
-	const char *host = text;
-	size_t len, port;
-
-	if (text[0] == '\0')
-		return NULL;
-	if (strncmp(host, "https://", 8) == 0)
-		host += 8;
-	else if (strncmp(host, "http://", 7) == 0) {
-		host += 7;
-		if (!is_loopback(host, strcspn(host, ":/")))
-			return "without https only 127.0.0.1 is spoken to";
-	}
-	len = strcspn(host, ":/");
-	port = host[len] == ':' ? strspn(host + len + 1, "0123456789") + 1 : 0;
-	if (len == 0 || port == 1 || (strcmp(host + len + port, "") != 0 &&
-	    strcmp(host + len + port, "/") != 0) ||
-	    !is_name_part(host, len, false))
-		return "must be a registry's host, like registry.example.org";
-	return NULL;
-}
-
-static const char *
-text_fault(const struct key *key, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (has_control_byte(text))
-		return "holds a control byte";
-	if (len > 1000)
-		return "is longer than 1000 bytes";
-	if (key->fallback == NULL && len == 0)
-		return "is empty";
-	switch (key->type) {
-	case WORD:
-		return text[0] == '-' ? "begins with '-'" : NULL;
-	case ABS_PATH:
-		return text[0] != '/' ? "must be an absolute path" : NULL;
-	case URL_PATH:
-		if (len == 0)
-			return NULL;
-		if (text[0] != '/' || text[len - 1] == '/')
-			return "must begin with / and not end with one";
-		return strspn(text, "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"
-		    "OPQRSTUVWXYZ0123456789._-") != len ?
-		    "may hold letters, digits and ./_- only" : NULL;
-	case REPOSITORY:
-		return repository_fault(text);
-	case OPT_PATH:
-		return text[0] != '\0' && text[0] != '/' ?
-		    "must be an absolute path" : NULL;
-	case WEB_ADDRESS:
-		return address_fault(text);
-	case REGISTRY:
-		return registry_fault(text);
-	case IMAGE_PREFIX:
-		/* a name has at most 255 bytes, 129 of them ours (names.c) */
-		return len > 120 || !is_image_prefix(text) ?
-		    "must be like registry.example.org/group/: lower-case "
-		    "letters, digits and ./:_-, at most 120" : NULL;
-	default:
-		return NULL;
-	}
-}
-
 static void
 set_text(struct load *load, const struct key *key, unsigned line,
     const char *text)
 {
 	char **field = (char **)((char *)load->conf + key->offset);
-	const char *what = text_fault(key, text);
+	const char *what = cic_value_fault(key->type, text,
+	    key->fallback == NULL);
 	struct cic_err err;
 
 	if (what == NULL && key->type == PLATFORM &&
@@ -409,6 +198,7 @@ set_scalar(struct load *load, const struct key *key, unsigned line,
 		break;
 	case LIST:
 	case PLATFORM_LIST:
+	case ADDRESS_LIST:
 		break;	/* empty, its default */
 	case SET:
 		*(int *)(void *)((char *)load->conf + key->offset) = ~0;
@@ -416,22 +206,6 @@ set_scalar(struct load *load, const struct key *key, unsigned line,
 	default:
 		set_text(load, key, line, text);
 	}
-}
-
-/* "linux/arm64=word" */
-static const char *
-platform_entry_fault(const char *text)
-{
-	char platform[CIC_ARCH_MAX];
-	const char *equals = strchr(text, '=');
-	struct cic_err ignored;
-
-	if (equals == NULL || equals - text >= CIC_ARCH_MAX ||
-	    equals[1] == '\0' || equals[1] == '-')
-		return "an entry must be like \"linux/arm64=name\"";
-	snprintf(platform, sizeof(platform), "%.*s", (int)(equals - text), text);
-	return cic_arch_check_platform(platform, &ignored) != 0 ?
-	    "an entry begins with a platform that is not known" : NULL;
 }
 
 static void
@@ -464,17 +238,14 @@ set_list(struct load *load, const struct key *key, const struct cic_yaml *node)
 	struct cic_list *list =
 	    (struct cic_list *)(void *)((char *)load->conf + key->offset);
 	const struct cic_yaml *item;
+	const char *what;
 
 	for (item = node->first; item != NULL; item = item->next) {
-		if (item->type != CIC_YAML_SCALAR ||
-		    has_control_byte(item->text)) {
-			fault(load, item->line, key, "an entry must be one line of text");
-			continue;
-		}
-		if (key->type == PLATFORM_LIST &&
-		    platform_entry_fault(item->text) != NULL) {
-			fault(load, item->line, key,
-			    platform_entry_fault(item->text));
+		what = item->type != CIC_YAML_SCALAR ?
+		    "an entry must be one line of text" :
+		    cic_entry_fault(key->type, item->text);
+		if (what != NULL) {
+			fault(load, item->line, key, what);
 			continue;
 		}
 		if (list->count == CIC_CONF_LIST_MAX) {
@@ -491,7 +262,7 @@ static bool
 is_list(const struct key *key)
 {
 	return key->type == LIST || key->type == PLATFORM_LIST ||
-	    key->type == SET;
+	    key->type == ADDRESS_LIST || key->type == SET;
 }
 
 static void
@@ -654,7 +425,7 @@ cic_conf_free(struct cic_conf *conf)
 		void *field = (char *)conf + keys[i].offset;
 		struct cic_list *list = field;
 
-		if (keys[i].type == LIST || keys[i].type == PLATFORM_LIST)
+		if (is_list(&keys[i]) && keys[i].type != SET)
 			for (n = 0; n < list->count; n++)
 				free(list->item[n]);
 		else if (keys[i].type != NUMBER && keys[i].type != CHOICE &&
@@ -684,7 +455,7 @@ cic_conf_set_folders(struct cic_conf *conf, const char *data,
 	return 0;
 }
 
-/* Double-quoted YAML; control characters are not there (text_fault). */
+/* Double-quoted YAML; control characters are not there (cic_value_fault). */
 static void
 print_text(const char *text, FILE *out)
 {
@@ -725,6 +496,7 @@ print_value(const struct cic_conf *conf, const struct key *key, FILE *out)
 		break;
 	case LIST:
 	case PLATFORM_LIST:
+	case ADDRESS_LIST:
 		fputc('[', out);
 		for (n = 0; n < list->count; n++) {
 			fputs(n > 0 ? ", " : "", out);
@@ -751,92 +523,4 @@ cic_conf_print(const struct cic_conf *conf, FILE *out)
 		print_value(conf, &keys[i], out);
 		fputc('\n', out);
 	}
-}
-
-struct cic_request_site
-cic_conf_site(const struct cic_conf *conf)
-{
-	return (struct cic_request_site){
-		.default_platform = conf->platform,
-		.images_prefix = conf->images_prefix,
-		.base_image = conf->base_image,
-		.has_registry = conf->registry_url[0] != '\0',
-	};
-}
-
-void
-cic_conf_registry_host(const struct cic_conf *conf, char out[CIC_CONF_HOST_MAX])
-{
-	const char *host = conf->registry_url;
-
-	if (strncmp(host, "https://", 8) == 0)
-		host += 8;
-	else if (strncmp(host, "http://", 7) == 0)
-		host += 7;
-	snprintf(out, CIC_CONF_HOST_MAX, "%.*s", (int)strcspn(host, "/"), host);
-}
-
-bool
-cic_conf_registry_is_plain(const struct cic_conf *conf)
-{
-	const char *host = conf->registry_url;
-
-	return strncmp(host, "http://", 7) == 0 || (conf->ca_file[0] == '\0' &&
-	    is_loopback(host, strcspn(host, ":/")));
-}
-
-bool
-cic_conf_is_of_registry(const struct cic_conf *conf, const char *image)
-{
-	char host[CIC_CONF_HOST_MAX];
-	size_t len;
-
-	cic_conf_registry_host(conf, host);
-	len = strlen(host);
-	return len > 0 && strncmp(image, host, len) == 0 && image[len] == '/';
-}
-
-const char *
-cic_conf_for_platform(const struct cic_list *list, const char *platform,
-    const char *otherwise)
-{
-	size_t len = strlen(platform);
-	int i;
-
-	for (i = 0; i < list->count; i++)
-		if (strncmp(list->item[i], platform, len) == 0 &&
-		    list->item[i][len] == '=')
-			return list->item[i] + len + 1;
-	return otherwise;
-}
-
-int
-cic_conf_registry_token(const struct cic_conf *conf, struct cic_buf *token,
-    struct cic_err *err)
-{
-	struct cic_buf text;
-	int rc = 0;
-
-	if (conf->registry_token_file[0] == '\0') {
-		cic_buf_puts(token, conf->registry_token);
-		return 0;
-	}
-	cic_buf_init(&text, 65536);
-	if (cic_read_file(conf->registry_token_file, &text, err) != 0)
-		rc = cic_err_wrap(err, "registry.token_file");
-	else
-		cic_buf_add(token, text.data, strcspn(text.data, "\r\n"));
-	cic_buf_release(&text);
-	return rc;
-}
-
-bool
-cic_conf_is_admin(const struct cic_conf *conf, const char *user)
-{
-	int i;
-
-	for (i = 0; i < conf->admins.count; i++)
-		if (strcmp(conf->admins.item[i], user) == 0)
-			return true;
-	return false;
 }

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "failure.h"
 #include "cgroup.h"
+#include "failure.h"
 #include "platform.h"
 
 #define OPTIONS_MAX	32
