@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -54,19 +55,43 @@ read_proc(pid_t pid, const char *name, char *out, size_t size)
 	return (ssize_t)len;
 }
 
-/* Another build of the same worker, by the file it runs: its environment is
- * for anybody to choose. */
-static bool
-is_cic_build(pid_t pid)
+/* The file it runs; -1 with ENOENT: it has left its memory, and is as good as
+ * gone, though for a moment it looks like any other. */
+static int
+program_of(pid_t pid, char *out, size_t size)
 {
-	char link[64], path[4096];
+	static const char deleted[] = " (deleted)";	/* by an upgrade */
+	char link[64];
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n <= 0)
-		return false;
-	path[n] = '\0';
+	n = readlink(link, out, size - 1);
+	if (n < 0)
+		return -1;
+	out[n] = '\0';
+	n -= (ssize_t)sizeof(deleted) - 1;
+	if (n > 0 && strcmp(out + n, deleted) == 0)
+		out[n] = '\0';
+	return 0;
+}
+
+static bool
+is_gone(pid_t pid)
+{
+	char path[4096];
+
+	return program_of(pid, path, sizeof(path)) != 0 && errno == ENOENT;
+}
+
+/* Another build of the same worker, by the file it runs (its environment is for
+ * anybody to choose), or one that left since we looked. */
+static bool
+is_spared(pid_t pid)
+{
+	char path[4096];
+
+	if (program_of(pid, path, sizeof(path)) != 0)
+		return errno == ENOENT;
 	return strcmp(path, build_program) == 0;
 }
 
@@ -80,7 +105,7 @@ is_ours(pid_t pid, pid_t parent, const char *marker, char *scratch)
 	for (p = scratch; len > 0 && p < scratch + len; p += strlen(p) + 1)
 		if (strcmp(p, marker) == 0)
 			return true;
-	return parent == getpid() && !is_cic_build(pid);
+	return parent == getpid() && !is_spared(pid);
 }
 
 /* The process that keeps a user's podman name space; all builds share it. */
@@ -141,7 +166,8 @@ read_table(struct table *table, const char *marker)
 			continue;
 		pid = (pid_t)atol(entry->d_name);
 		parent = parent_of(pid);
-		if (parent >= 0 && pid != getpid() && !is_pause(pid))
+		if (parent >= 0 && pid != getpid() && !is_pause(pid) &&
+		    !is_gone(pid))
 			add(table, pid, parent,
 			    is_ours(pid, parent, marker, scratch));
 	}
