@@ -27,7 +27,10 @@ static const struct entry {
 	{ "/build", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
 	{ "/build/", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
 	{ "/build/*", NEEDS_USER, { [METHOD_GET] = h_build_get } },
-	{ "/builds/*", NEEDS_USER, { [METHOD_GET] = h_builds_get } },
+	{ "/builds/*", NEEDS_USER, { [METHOD_GET] = h_builds_get,
+	    [METHOD_DELETE] = h_build_delete } },
+	{ "/builds/*/cancel", NEEDS_USER, { [METHOD_POST] = h_build_cancel } },
+	{ "/builds/*/retry", NEEDS_USER, { [METHOD_POST] = h_build_retry } },
 	{ "/health", OPEN, { [METHOD_GET] = h_health } },
 };
 

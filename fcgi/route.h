@@ -26,6 +26,13 @@ void h_build_get(struct app *app, const struct req *req, const char *rest,
 /* h_builds.c */
 void h_builds_get(struct app *app, const struct req *req, const char *rest,
     struct resp *resp);
+/* h_build_actions.c */
+void h_build_cancel(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp);
+void h_build_retry(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp);
+void h_build_delete(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp);
 /* h_health.c */
 void h_health(struct app *app, const struct req *req, const char *rest,
     struct resp *resp);

@@ -1,0 +1,38 @@
+/* A build that somebody wants ended; see cancel.h. */
+#include "cancel.h"
+
+#include <time.h>
+
+#include "log.h"
+#include "path.h"
+#include "run.h"
+#include "sweep.h"
+
+#define GRACE	3000	/* ms for tools to clean up */
+
+static int64_t
+monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+bool
+cancel_look(const struct worker *worker, struct run *run)
+{
+	if (run->dying == 0) {
+		if (!cic_store_is_dying(worker->store, run->id))
+			return false;
+		cic_log_info("build %s: cancelled, ending it", run->id);
+		run->dying = monotonic_ms();
+	}
+	/* podman, whose command is killed, takes its container away and fails;
+	 * killed itself, it leaves both */
+	if (monotonic_ms() - run->dying < GRACE)
+		sweep_tools(run->id);
+	else
+		sweep_build(run->id);
+	return !cic_lock_is_held(run->lock);
+}
