@@ -27,12 +27,11 @@ cancel_look(const struct worker *worker, struct run *run)
 			return false;
 		cic_log_info("build %s: cancelled, ending it", run->id);
 		run->dying = monotonic_ms();
-	}
-	/* podman, whose command is killed, takes its container away and fails;
-	 * killed itself, it leaves both */
-	if (monotonic_ms() - run->dying < GRACE)
+		/* podman, whose command is killed, takes its container away
+		 * and fails; killed itself, it leaves both.  Only once: what
+		 * it does then are processes, too */
 		sweep_tools(run->id);
-	else
+	} else if (monotonic_ms() - run->dying >= GRACE)
 		sweep_build(run->id);
 	return !cic_lock_is_held(run->lock);
 }

@@ -257,7 +257,8 @@ end_run(const struct worker *worker, struct run *run)
 		    "was ended";
 		done = record(&o, run, apply_end, NULL);
 	} else {
-		cic_log_warnx("build %s: its processes died", run->id);
+		if (run->dying == 0)
+			cic_log_warnx("build %s: its processes died", run->id);
 		done = record(&o, run, apply_lost, NULL);
 	}
 	if (done) {

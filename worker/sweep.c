@@ -228,6 +228,21 @@ read_build(struct table *table, const char *id)
 	mark_descendants(table);
 }
 
+/* The youngest first: if we are killed meanwhile, what is left still descends
+ * from the oldest.  Returns how many there were. */
+static size_t
+kill_ours(const struct table *table)
+{
+	size_t i, killed = 0;
+
+	for (i = table->count; i-- > 0;)
+		if (table->at[i].ours) {
+			kill(table->at[i].pid, SIGKILL);
+			killed++;
+		}
+	return killed;
+}
+
 static const struct process *
 find(const struct table *table, pid_t pid)
 {
@@ -269,10 +284,12 @@ sweep_build(const char *id)
 {
 	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
 	struct table table = { .at = NULL };
-	size_t i, moving = 1;
-	int round;
+	size_t i, moving;
+	int round, quiet = 0;
 
-	for (round = 0; round < STOP_ROUNDS && moving > 0; round++) {
+	/* twice: the environment of one that is becoming another program cannot
+	 * be read for a moment */
+	for (round = 0; round < STOP_ROUNDS && quiet < 2; round++) {
 		if (round > 0)
 			nanosleep(&pause, NULL);
 		read_build(&table, id);
@@ -282,12 +299,12 @@ sweep_build(const char *id)
 				kill(table.at[i].pid, SIGSTOP);
 				moving++;
 			}
+		quiet = moving > 0 ? 0 : quiet + 1;
 	}
-	/* the youngest first: whoever kills us meanwhile, what is left still
-	 * descends from the oldest */
-	for (i = table.count; i-- > 0;)
-		if (table.at[i].ours)
-			kill(table.at[i].pid, SIGKILL);
+	for (round = 0; kill_ours(&table) > 0 && round < STOP_ROUNDS; round++) {
+		nanosleep(&pause, NULL);
+		read_build(&table, id);
+	}
 	free(table.at);
 }
 
@@ -302,16 +319,12 @@ sweep_processes(const char *id)
 {
 	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
 	struct table table = { .at = NULL };
-	size_t i, killed;
+	size_t killed;
 	int round, torn = 0;
 
 	for (round = 0; round < ROUNDS; round++) {
 		read_build(&table, id);
-		for (i = killed = 0; i < table.count; i++)
-			if (table.at[i].ours) {
-				kill(table.at[i].pid, SIGKILL);
-				killed++;
-			}
+		killed = kill_ours(&table);
 		if (killed == 0 && (!is_torn(&table) ||
 		    ++torn == TORN_ROUNDS))
 			break;
