@@ -150,6 +150,12 @@ resp_store_failure(struct resp *resp, const struct cic_err *err)
 void
 resp_send(const struct resp *resp, struct FCGX_Request *fcgx)
 {
+	if (resp->status == 204) {	/* has neither body nor length */
+		FCGX_FPrintF(fcgx->out, "Status: 204 %s\r\n"
+		    "Cache-Control: no-store\r\n%s\r\n", title(204),
+		    resp->header);
+		return;
+	}
 	FCGX_FPrintF(fcgx->out, "Status: %d %s\r\nContent-Type: %s\r\n"
 	    "Content-Length: %lu\r\nCache-Control: no-store\r\n%s\r\n",
 	    resp->status, title(resp->status), resp->content_type,

@@ -23,8 +23,6 @@ stage() {
 stage STARTED resolve
 stage BUILDING build
 stage CONVERTING convert
-# up to a tenth of a second, to be met at any moment
-sleep 0.0\$(od -An -N1 -tu1 /dev/urandom | tr -d ' ' | tail -c 3)
 case \$(jq -r .build.request.step_id "\$folder/job.json") in
     fails) echo '{"event":"failed","cause":"apt","message":"no such package"}' ;;
     *)
@@ -208,6 +206,8 @@ n=0 wrong=0 late=0 cancelled=0 before=$(cat "$(file_of race)")
 while [ $n -lt "${RACES:-60}" ]; do
     id=$(submit w race ',"force":true')
     wait_for 20 test -s "$T/data/builds/$id/journal-1"
+    # at any moment of the tenth of a second that it takes
+    sleep "0.0$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')"
     cancel "$id"
     case $code in 202) cancelled=$((cancelled + 1)) ;; 409) late=$((late + 1)) ;; *) wrong=$((wrong + 1)) ;; esac
     case "$code $(state_at_end "$id") $(cat "$(file_of race)")" in

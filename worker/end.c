@@ -240,6 +240,7 @@ bool
 end_run(const struct worker *worker, struct run *run)
 {
 	struct outcome o = { .worker = worker, .run = run };
+	const char *said = "";
 	bool done;
 
 	if (run->ended && run->last.event == JOURNAL_FINISHED) {
@@ -262,9 +263,12 @@ end_run(const struct worker *worker, struct run *run)
 		done = record(&o, run, apply_lost, NULL);
 	}
 	if (done) {
+		if (run->dying != 0)
+			said = "cancelled";
+		else if (run->ended)
+			said = run->last.message;
 		cic_log_info("build %s: attempt %d over%s%.200s", run->id,
-		    run->attempt, run->ended && run->last.message[0] != '\0' ?
-		    ": " : "", run->ended ? run->last.message : "");
+		    run->attempt, said[0] != '\0' ? ": " : "", said);
 		clean_up(worker, run);
 	}
 	return done;
