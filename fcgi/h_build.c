@@ -24,13 +24,15 @@ h_build_post(struct app *app, const struct req *req, const char *rest,
 	(void)rest;
 	if (cic_request_parse(req->body, req->body_len, &app->site, &request,
 	    &err) != 0) {
-		resp_problem(resp, err.code == CIC_EINVAL ? 400 : 503, "%s",
-		    err.msg);
+		if (err.code == CIC_EINVAL)
+			resp_problem_request(resp, err.msg);
+		else
+			resp_problem(resp, PROBLEM_UNAVAILABLE, "%s", err.msg);
 		return;
 	}
 	if (cic_request_is_base(&request) &&
 	    !cic_conf_is_admin(app->conf, req->owner)) {
-		resp_problem(resp, 403, "workflow: the base image (BASE) is "
+		resp_problem(resp, PROBLEM_FORBIDDEN, "workflow: the base image (BASE) is "
 		    "everybody's; only the users of service.admins may build it");
 		return;
 	}
@@ -58,7 +60,7 @@ h_build_get(struct app *app, const struct req *req, const char *rest,
 
 	(void)req;
 	if (!cic_id_parse(rest, id)) {
-		resp_problem(resp, 404, "that is no build id");
+		resp_problem(resp, PROBLEM_NO_SUCH_BUILD, "that is no build id");
 		return;
 	}
 	store = app_store(app, &err);
@@ -66,7 +68,8 @@ h_build_get(struct app *app, const struct req *req, const char *rest,
 	    cic_store_status(store, id, &resp->body, &err) == 0)
 		return;
 	if (store != NULL && err.code == CIC_ENOENT) {
-		resp_problem(resp, 404, "no build has the id %.36s", rest);
+		resp_problem(resp, PROBLEM_NO_SUCH_BUILD,
+		    "no build has the id %.36s", rest);
 		return;
 	}
 	cic_log_warnx("GET /build: %s", err.msg);

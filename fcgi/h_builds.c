@@ -56,8 +56,8 @@ h_builds_get(struct app *app, const struct req *req, const char *rest,
 	/* whose it is, is nobody else's business: the answer is the same */
 	if (!is_owner(&build, req->owner) &&
 	    !(build.owner_count > 0 && cic_conf_is_admin(app->conf, req->owner)))
-		resp_problem(resp, 404, "you have no build with the id %.36s",
-		    rest);
+		resp_problem(resp, PROBLEM_NO_SUCH_BUILD,
+		    "you have no build with the id %.36s", rest);
 	else {
 		if (!cic_conf_is_admin(app->conf, req->owner))
 			keep_owner(&build, req->owner);

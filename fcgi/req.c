@@ -24,10 +24,12 @@ read_method(const char *name)
 {
 	if (strcmp(name, "GET") == 0 || strcmp(name, "HEAD") == 0)
 		return METHOD_GET;
+	if (strcmp(name, "DELETE") == 0)
+		return METHOD_DELETE;
 	return strcmp(name, "POST") == 0 ? METHOD_POST : METHOD__MAX;
 }
 
-/* The URI without prefix and query; false when it is none of ours. */
+/* The URI without prefix, and its query; false when it is none of ours. */
 static bool
 read_path(struct req *req, const struct app *app, const char *uri)
 {
@@ -41,6 +43,15 @@ read_path(struct req *req, const struct app *app, const char *uri)
 		return false;
 	memcpy(req->path, uri, len);
 	req->path[len] = '\0';
+	if (uri[len] == '?')
+		uri += len + 1;
+	else
+		uri += len;
+	len = strcspn(uri, "#");
+	if (len >= sizeof(req->query))
+		return false;
+	memcpy(req->query, uri, len);
+	req->query[len] = '\0';
 	return true;
 }
 
@@ -61,30 +72,30 @@ read_body(struct req *req, struct FCGX_Request *fcgx, struct resp *resp)
 	long len;
 	int n;
 
-	if (length[0] == '\0') {
-		resp_problem(resp, 411, "Content-Length is missing");
-		return -1;
-	}
+	if (length[0] == '\0')
+		return 0;	/* no body, which some addresses need */
 	errno = 0;
 	len = strtol(length, &end, 10);
 	if (*end != '\0' || errno != 0 || len < 0 || len > REQ_BODY_MAX) {
-		resp_problem(resp, 413,
+		resp_problem(resp, PROBLEM_TOO_LARGE,
 		    "the body may have at most %d bytes", REQ_BODY_MAX);
 		return -1;
 	}
+	if (len == 0 && param(fcgx, "CONTENT_TYPE")[0] == '\0')
+		return 0;
 	if (!is_json(param(fcgx, "CONTENT_TYPE"))) {
-		resp_problem(resp, 415,
+		resp_problem(resp, PROBLEM_MEDIA_TYPE,
 		    "Content-Type must be application/json");
 		return -1;
 	}
 	req->body = malloc((size_t)len + 1);
 	if (req->body == NULL) {
-		resp_problem(resp, 503, "out of memory");
+		resp_problem(resp, PROBLEM_UNAVAILABLE, "out of memory");
 		return -1;
 	}
 	n = FCGX_GetStr(req->body, (int)len, fcgx->in);
 	if (n != (int)len) {
-		resp_problem(resp, 400, "the body is shorter than "
+		resp_problem(resp, PROBLEM_BAD_REQUEST, "the body is shorter than "
 		    "Content-Length says");
 		return -1;
 	}
@@ -102,11 +113,12 @@ req_read(struct req *req, const struct app *app, struct FCGX_Request *fcgx,
 	*req = (struct req){ .body = NULL };
 	req->method = read_method(param(fcgx, "REQUEST_METHOD"));
 	if (!read_path(req, app, param(fcgx, "REQUEST_URI"))) {
-		resp_problem(resp, 404, "there is nothing at this address");
+		resp_problem(resp, PROBLEM_NOT_FOUND,
+		    "there is nothing at this address");
 		return -1;
 	}
 	if (strlen(owner) >= sizeof(req->owner)) {
-		resp_problem(resp, 400, "the user name is longer than %zu "
+		resp_problem(resp, PROBLEM_BAD_REQUEST, "the user name is longer than %zu "
 		    "bytes", sizeof(req->owner) - 1);
 		return -1;
 	}
@@ -119,4 +131,96 @@ req_release(struct req *req)
 {
 	free(req->body);
 	req->body = NULL;
+}
+
+/* Where a parameter's value begins, and its length; NULL when there is none. */
+static const char *
+find_parameter(const char *query, const char *name, size_t *len)
+{
+	size_t name_len = strlen(name), part;
+
+	for (; *query != '\0'; query += part + (query[part] == '&')) {
+		part = strcspn(query, "&");
+		if (part > name_len && query[name_len] == '=' &&
+		    memcmp(query, name, name_len) == 0) {
+			*len = part - name_len - 1;
+			return query + name_len + 1;
+		}
+	}
+	return NULL;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decode; false when it is malformed, holds a control character or does not
+ * fit. */
+static bool
+decode(const char *text, size_t len, char *out, size_t size)
+{
+	size_t i, n = 0;
+	int c;
+
+	for (i = 0; i < len; i++) {
+		c = text[i] == '+' ? ' ' : (unsigned char)text[i];
+		if (c == '%') {
+			if (len - i < 3 || hex_digit(text[i + 1]) < 0 ||
+			    hex_digit(text[i + 2]) < 0)
+				return false;
+			c = hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]);
+			i += 2;
+		}
+		if (c < 0x20 || c == 0x7f || n + 1 >= size)
+			return false;
+		out[n++] = (char)c;
+	}
+	out[n] = '\0';
+	return true;
+}
+
+int
+req_query(const struct req *req, const char *name, char *out, size_t size,
+    struct resp *resp)
+{
+	size_t len, again;
+	const char *value = find_parameter(req->query, name, &len);
+
+	if (value == NULL)
+		return 0;
+	if (find_parameter(value + len, name, &again) != NULL) {
+		resp_problem_field(resp, name, "it is there twice");
+		return -1;
+	}
+	if (!decode(value, len, out, size)) {
+		resp_problem_field(resp, name, "it is malformed, or longer than "
+		    "%zu bytes", size - 1);
+		return -1;
+	}
+	return 1;
+}
+
+int
+req_query_number(const struct req *req, const char *name, long min, long max,
+    long *out, struct resp *resp)
+{
+	char text[24], *end;
+	int rc = req_query(req, name, text, sizeof(text), resp);
+
+	if (rc != 1)
+		return rc;
+	errno = 0;
+	*out = strtol(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
+	    *out < min || *out > max) {
+		resp_problem_field(resp, name, "it must be a number from %ld to "
+		    "%ld", min, max);
+		return -1;
+	}
+	return 1;
 }

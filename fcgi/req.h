@@ -17,13 +17,15 @@ struct app;
 struct FCGX_Request;
 
 #define REQ_BODY_MAX	(64 * 1024)
-#define REQ_PATH_MAX	256
+#define REQ_PATH_MAX	320
+#define REQ_QUERY_MAX	1024
 
-enum method { METHOD_GET, METHOD_POST, METHOD__MAX };
+enum method { METHOD_GET, METHOD_POST, METHOD_DELETE, METHOD__MAX };
 
 struct req {
 	enum method	 method;		/* METHOD__MAX: another one */
 	char		 path[REQ_PATH_MAX];	/* "/build/…" */
+	char		 query[REQ_QUERY_MAX];	/* as sent, without the "?" */
 	char		 owner[CIC_OWNER_MAX];	/* "" when nobody is named */
 	char		*body;			/* heap; NULL without one */
 	size_t		 body_len;
@@ -31,11 +33,23 @@ struct req {
 
 /*
  * Read a request.  Returns 0; -1 with `resp` filled with the answer to what
- * cannot be a request of ours (404 outside the prefix, 413, 415, 411).
+ * cannot be a request of ours (404 outside the prefix, 413, 415).
  * Release in both cases.
  */
 int req_read(struct req *req, const struct app *app,
     struct FCGX_Request *fcgx, struct resp *resp);
 void req_release(struct req *req);
+
+/*
+ * A parameter of the query, %-escapes and `+` decoded: 1 with `out` set, 0 when
+ * it is not there, -1 with `resp` filled (twice, too long for `out`, malformed,
+ * a control character in it).
+ */
+int req_query(const struct req *req, const char *name, char *out, size_t size,
+    struct resp *resp);
+
+/* Likewise, a number in bounds: 1, 0 or -1. */
+int req_query_number(const struct req *req, const char *name, long min, long max,
+    long *out, struct resp *resp);
 
 #endif

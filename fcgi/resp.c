@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <fcgiapp.h>
 
@@ -10,32 +11,47 @@
 
 #define BODY_MAX (1024 * 1024)
 
-static const struct title {
+/* In the order of enum problem. */
+static const struct kind {
 	int		 status;
-	const char	*text;
-} titles[] = {
-	{ 200, "OK" },
-	{ 400, "Bad Request" },
-	{ 401, "Unauthorized" },
-	{ 403, "Forbidden" },
-	{ 404, "Not Found" },
-	{ 405, "Method Not Allowed" },
-	{ 411, "Length Required" },
-	{ 413, "Content Too Large" },
-	{ 415, "Unsupported Media Type" },
-	{ 500, "Internal Server Error" },
-	{ 503, "Service Unavailable" },
-	{ 507, "Insufficient Storage" },
+	const char	*name;
+	const char	*title;
+} kinds[PROBLEM__MAX] = {
+	[PROBLEM_BAD_REQUEST] = { 400, "bad-request", "Bad Request" },
+	[PROBLEM_UNAUTHORIZED] = { 401, "unauthorized", "Unauthorized" },
+	[PROBLEM_FORBIDDEN] = { 403, "forbidden", "Forbidden" },
+	[PROBLEM_NOT_FOUND] = { 404, "not-found", "Not Found" },
+	[PROBLEM_NO_SUCH_BUILD] = { 404, "no-such-build", "Not Found" },
+	[PROBLEM_METHOD] = { 405, "method-not-allowed", "Method Not Allowed" },
+	[PROBLEM_CONFLICT] = { 409, "conflict", "Conflict" },
+	[PROBLEM_LENGTH_REQUIRED] = { 411, "length-required",
+	    "Length Required" },
+	[PROBLEM_TOO_LARGE] = { 413, "too-large", "Content Too Large" },
+	[PROBLEM_MEDIA_TYPE] = { 415, "unsupported-media-type",
+	    "Unsupported Media Type" },
+	[PROBLEM_RANGE] = { 416, "range", "Range Not Satisfiable" },
+	[PROBLEM_QUOTA] = { 429, "quota", "Too Many Requests" },
+	[PROBLEM_INTERNAL] = { 500, "internal", "Internal Server Error" },
+	[PROBLEM_UNAVAILABLE] = { 503, "unavailable", "Service Unavailable" },
+	[PROBLEM_DISK_FULL] = { 507, "disk-full", "Insufficient Storage" },
 };
 
+/* What stands beside a status in the answer's first line. */
 static const char *
 title(int status)
 {
+	static const struct { int status; const char *text; } good[] = {
+		{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
+		{ 204, "No Content" }, { 206, "Partial Content" },
+	};
 	size_t i;
 
-	for (i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
-		if (titles[i].status == status)
-			return titles[i].text;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (good[i].status == status)
+			return good[i].text;
+	for (i = 0; i < PROBLEM__MAX; i++)
+		if (kinds[i].status == status)
+			return kinds[i].title;
 	return "Error";
 }
 
@@ -53,8 +69,29 @@ resp_release(struct resp *resp)
 	cic_buf_release(&resp->body);
 }
 
+/* `field` may be NULL. */
+static void
+print_problem(struct resp *resp, enum problem kind, const char *field,
+    const char *detail)
+{
+	const struct kind *k = &kinds[kind];
+
+	resp->status = k->status;
+	resp->content_type = "application/problem+json";
+	cic_buf_reset(&resp->body);
+	cic_buf_printf(&resp->body, "{\"type\":\"urn:cic:problem:%s\","
+	    "\"title\":\"%s\",\"status\":%d,\"detail\":", k->name, k->title,
+	    k->status);
+	cic_json_quote(&resp->body, detail);
+	if (field != NULL) {
+		cic_buf_puts(&resp->body, ",\"field\":");
+		cic_json_quote(&resp->body, field);
+	}
+	cic_buf_puts(&resp->body, "}\n");
+}
+
 void
-resp_problem(struct resp *resp, int status, const char *fmt, ...)
+resp_problem(struct resp *resp, enum problem kind, const char *fmt, ...)
 {
 	char detail[1200];
 	va_list ap;
@@ -62,23 +99,49 @@ resp_problem(struct resp *resp, int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
-	resp->status = status;
-	resp->content_type = "application/problem+json";
-	cic_buf_reset(&resp->body);
-	cic_buf_puts(&resp->body, "{\"title\":");
-	cic_json_quote(&resp->body, title(status));
-	cic_buf_printf(&resp->body, ",\"status\":%d,\"detail\":", status);
-	cic_json_quote(&resp->body, detail);
-	cic_buf_puts(&resp->body, "}\n");
+	print_problem(resp, kind, NULL, detail);
+	if (kind == PROBLEM_UNAUTHORIZED)
+		snprintf(resp->header, sizeof(resp->header),
+		    "WWW-Authenticate: Basic realm=\"image creation\"\r\n");
+}
+
+void
+resp_problem_field(struct resp *resp, const char *field, const char *fmt, ...)
+{
+	char detail[1200];
+	va_list ap;
+	int n;
+
+	n = snprintf(detail, sizeof(detail), "%.100s: ", field);
+	va_start(ap, fmt);
+	vsnprintf(detail + n, sizeof(detail) - (size_t)n, fmt, ap);
+	va_end(ap);
+	print_problem(resp, PROBLEM_BAD_REQUEST, field, detail);
+}
+
+void
+resp_problem_request(struct resp *resp, const char *message)
+{
+	static const char name[] = "abcdefghijklmnopqrstuvwxyz_.";
+	size_t len = strspn(message, name);
+	char field[64];
+
+	if (len == 0 || len >= sizeof(field) || message[len] != ':') {
+		print_problem(resp, PROBLEM_BAD_REQUEST, NULL, message);
+		return;
+	}
+	memcpy(field, message, len);
+	field[len] = '\0';
+	print_problem(resp, PROBLEM_BAD_REQUEST, field, message);
 }
 
 void
 resp_store_failure(struct resp *resp, const struct cic_err *err)
 {
 	if (err->code == CIC_ENOSPC)
-		resp_problem(resp, 507, "%s", err->msg);
+		resp_problem(resp, PROBLEM_DISK_FULL, "%s", err->msg);
 	else
-		resp_problem(resp, 503, "the service cannot reach its store; "
+		resp_problem(resp, PROBLEM_UNAVAILABLE, "the service cannot reach its store; "
 		    "try again in a moment");
 	snprintf(resp->header, sizeof(resp->header), "Retry-After: %d\r\n",
 	    err->code == CIC_ENOSPC ? 300 : 5);

@@ -12,42 +12,55 @@
 static const char *const method_names[METHOD__MAX] = {
 	[METHOD_GET] = "GET, HEAD",
 	[METHOD_POST] = "POST",
+	[METHOD_DELETE] = "DELETE",
 };
 
+enum { NEEDS_USER = 0, OPEN = 1, NEEDS_BODY = 2 };
+
 static const struct entry {
-	const char	*path;
-	bool		 more;		/* a part follows the path */
-	bool		 open;		/* without a user, for monitors */
+	const char	*path;		/* `*` is one part, without a slash */
+	int		 flags;		/* OPEN: without a user; NEEDS_BODY: its
+					 * POST */
 	handler		 by_method[METHOD__MAX];
 } routes[] = {
 	/* old clients post to both: no redirect, they would not follow it */
-	{ "/build", false, false, { [METHOD_POST] = h_build_post } },
-	{ "/build/", false, false, { [METHOD_POST] = h_build_post } },
-	{ "/build/", true, false, { [METHOD_GET] = h_build_get } },
-	{ "/builds/", true, false, { [METHOD_GET] = h_builds_get } },
-	{ "/health", false, true, { [METHOD_GET] = h_health } },
+	{ "/build", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
+	{ "/build/", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
+	{ "/build/*", NEEDS_USER, { [METHOD_GET] = h_build_get } },
+	{ "/builds/*", NEEDS_USER, { [METHOD_GET] = h_builds_get } },
+	{ "/health", OPEN, { [METHOD_GET] = h_health } },
 };
 
+/* Does the path fit?  `rest` (REQ_PATH_MAX bytes) gets what stands for the `*`. */
 static bool
-matches(const struct entry *entry, const char *path)
+matches(const char *pattern, const char *path, char *rest)
 {
-	size_t len = strlen(entry->path);
+	size_t fixed = strcspn(pattern, "*"), len;
 
-	if (!entry->more)
-		return strcmp(path, entry->path) == 0;
-	return strncmp(path, entry->path, len) == 0 && path[len] != '\0';
+	rest[0] = '\0';
+	if (pattern[fixed] == '\0')
+		return strcmp(path, pattern) == 0;
+	if (strncmp(path, pattern, fixed) != 0)
+		return false;
+	path += fixed;
+	len = strcspn(path, "/");
+	memcpy(rest, path, len);
+	rest[len] = '\0';
+	return len > 0 && strcmp(path + len, pattern + fixed + 1) == 0;
 }
 
 static void
 wrong_method(const struct entry *entry, struct resp *resp)
 {
-	const char *allow = "";
+	char allow[64] = "";
+	size_t at = 0;
 	int i;
 
 	for (i = 0; i < METHOD__MAX; i++)
 		if (entry->by_method[i] != NULL)
-			allow = method_names[i];
-	resp_problem(resp, 405, "this address takes %s", allow);
+			at += (size_t)snprintf(allow + at, sizeof(allow) - at,
+			    "%s%s", at > 0 ? ", " : "", method_names[i]);
+	resp_problem(resp, PROBLEM_METHOD, "this address takes %s", allow);
 	snprintf(resp->header, sizeof(resp->header), "Allow: %s\r\n", allow);
 }
 
@@ -55,28 +68,26 @@ void
 route(struct app *app, const struct req *req, struct resp *resp)
 {
 	const struct entry *entry = NULL;
+	char rest[REQ_PATH_MAX];
 	size_t i;
 
 	for (i = 0; i < sizeof(routes) / sizeof(routes[0]) && entry == NULL; i++)
-		if (matches(&routes[i], req->path))
+		if (matches(routes[i].path, req->path, rest))
 			entry = &routes[i];
-	if (entry == NULL) {
-		resp_problem(resp, 404, "there is nothing at this address");
-		return;
-	}
-	if (req->method == METHOD__MAX ||
-	    entry->by_method[req->method] == NULL) {
+	if (entry == NULL)
+		resp_problem(resp, PROBLEM_NOT_FOUND,
+		    "there is nothing at this address");
+	else if (req->method == METHOD__MAX ||
+	    entry->by_method[req->method] == NULL)
 		wrong_method(entry, resp);
-		return;
-	}
-	if (!entry->open && req->owner[0] == '\0') {
+	else if (!(entry->flags & OPEN) && req->owner[0] == '\0')
 		/* the web server names the user; without one it is set up
 		 * wrongly, and nobody is let in */
-		resp_problem(resp, 401, "no user name");
-		snprintf(resp->header, sizeof(resp->header),
-		    "WWW-Authenticate: Basic realm=\"image creation\"\r\n");
-		return;
-	}
-	entry->by_method[req->method](app, req, req->path +
-	    strlen(entry->path), resp);
+		resp_problem(resp, PROBLEM_UNAUTHORIZED, "no user name");
+	else if ((entry->flags & NEEDS_BODY) && req->method == METHOD_POST &&
+	    req->body == NULL)
+		resp_problem(resp, PROBLEM_LENGTH_REQUIRED,
+		    "Content-Length is missing");
+	else
+		entry->by_method[req->method](app, req, rest, resp);
 }

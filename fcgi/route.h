@@ -8,8 +8,8 @@ struct app;
 struct req;
 struct resp;
 
-/* A handler fills `resp`.  `rest` is what the path says after the route's
- * fixed part ("" when it ends there). */
+/* A handler fills `resp`.  `rest` is what the path says in the place of the
+ * route's `*` ("" when it has none). */
 typedef void (*handler)(struct app *app, const struct req *req,
     const char *rest, struct resp *resp);
 
