@@ -126,7 +126,7 @@ token_of(const char *authorization, char *out, size_t size)
 	    strncasecmp(authorization, "Basic", len) != 0)
 		return false;
 	authorization += len;
-	authorization += strspn(authorization, " ");
+	authorization += strspn(authorization, " \t");
 	len = cic_base64_read(authorization, out, size - 1);
 	out[len] = '\0';
 	out[strcspn(out, ":")] = '\0';
