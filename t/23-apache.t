@@ -18,14 +18,19 @@ json='Content-Type: application/json'
 stop_apache() { [ ! -s "$T/apache.pid" ] || kill "$(cat "$T/apache.pid")"; }
 stop_all() { stop_apache; kill "$keeper" 2> /dev/null; cleanup; }
 trap stop_all EXIT
-# shellcheck disable=SC2016 # for perl
-perl -MIO::Socket::UNIX -e 'my ($path, $pid) = splice @ARGV, 0, 2;
-    my $s = IO::Socket::UNIX->new(Local => $path, Listen => 1024) or die $!;
-    chown -1, scalar getgrnam("www-data"), $path; chmod 0660, $path; open STDIN, "<&", $s; close $s;
-    $SIG{TERM} = sub { kill "TERM", $child; exit };
-    while (1) { $child = fork; exec @ARGV unless $child; open my $f, ">", $pid; print $f $child; close $f; waitpid $child, 0 }' \
-    "$T/kept.sock" "$T/kept.pid" "$top/build/cic.fcgi" --config "$T/cic.yaml" >> "$T/log/kept.log" 2>&1 &
-keeper=$!
+start_keeper() {
+    rm -f "$T/kept.sock"
+    # shellcheck disable=SC2016 # for perl
+    perl -MIO::Socket::UNIX -e 'my ($path, $pid) = splice @ARGV, 0, 2;
+        my $s = IO::Socket::UNIX->new(Local => $path, Listen => 1024) or die $!;
+        chown -1, scalar getgrnam("www-data"), $path; chmod 0660, $path; open STDIN, "<&", $s; close $s;
+        $SIG{TERM} = sub { kill "TERM", $child; exit };
+        while (1) { $child = fork; exec @ARGV unless $child; open my $f, ">", $pid; print $f $child; close $f; waitpid $child, 0 }' \
+        "$T/kept.sock" "$T/kept.pid" "$top/build/cic.fcgi" --config "$T/cic.yaml" >> "$T/log/kept.log" 2>&1 &
+    keeper=$!
+    wait_for 10 test -S "$T/kept.sock"
+}
+start_keeper
 chmod 711 "$T"
 chgrp www-data "$T/htpasswd"
 chmod 640 "$T/htpasswd"
@@ -275,6 +280,11 @@ is "$code $body" "200 0123456789" "a download by password needs none"
 as "$again"
 api GET /images/download/a_b.sif
 is "$code [$body]" "503 []" "one by token does: 503, no body"
+
+as "$demo" "$password"
+start_keeper
+back() { api GET "/build/$id"; [ "$code" = 200 ]; }
+ok "cic.fcgi is back: so are the answers, soon" wait_for 10 back
 
 # ---- open to everybody
 sed -i 's|cic-private.conf|cic-public.conf|' "$T/apache/cic.conf"
