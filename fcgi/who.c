@@ -12,8 +12,8 @@
 static int
 resolve_token(struct app *app, struct req *req, struct resp *resp)
 {
+	struct cic_token token = { .expires = 0 };
 	struct cic_store *store;
-	struct cic_token token;
 	struct cic_err err;
 	int rc = -1;
 

@@ -3,6 +3,7 @@
 # with; no request is lost while cic.fcgi is started again; no forged owner, no token in a log.
 # Apache's processes run as www-data, so that rights count.  No image is built: the workflow does not exist.
 . "$(dirname "$0")/lib.sh"
+. "$top/t/downloads.sh"
 apache=/usr/sbin/apache2 modules=/usr/lib/apache2/modules
 for needed in "$apache" "$modules/mod_xsendfile.so"; do
     [ -e "$needed" ] || { echo "Bail out! $needed is missing: conf/setup/packages.sh check installs it"; exit 1; }
@@ -77,8 +78,6 @@ start_apache() {
     wait_for 10 curl --silent --fail "$CIC_URL$PREFIX/health"
 }
 as() { CIC_USER=$1 CIC_PASSWORD=${2-anything}; }
-# header NAME - of the last answer
-header() { printf '%s\n' "$headers" | sed -n "s/^$1: *//Ip" | paste -s -d ' '; }
 start_apache xsendfile
 
 # ---- requests and polls
@@ -149,53 +148,12 @@ for path in "/health%2f..%2fwhoami" "/build/$(printf '%0300d' 0)" "/$(printf '%0
 done
 
 # ---- downloads, with password and token
-printf 0123456789 > "$T/images/a_b.sif"
-printf 'sum\n' > "$T/images/a_b.sif.sha256"
-printf 'secret' > "$T/images/.a_b.tmp"
-touch -d '2 hours ago' "$T/images/a_b.sif"
-downloads() {
-    api GET /images/download/a_b.sif --compressed
-    is "$code $body" "200 0123456789" "$1: a file"
-    is "$(header content-length) [$(header content-encoding)] $(header content-type)" "10 [] application/octet-stream" "$1: its length, no compression"
-    is "$(header content-disposition) $(header x-content-type-options)" "attachment nosniff" "$1: as attachment"
-    tag=$(header etag)
-    api GET /images/download/a_b.sif.sha256
-    is "$code $body" "200 sum" "$1: its checksum"
-    api HEAD /images/download/a_b.sif --head
-    is "$code $(header content-length)" "200 10" "$1: HEAD"
-    api GET /images/download/a_b.sif --header 'Range: bytes=4-'
-    is "$code $body $(header content-range)" "206 456789 bytes 4-9/10" "$1: a range"
-    api GET /images/download/a_b.sif --header 'Range: bytes=4-' --header "If-Range: $tag"
-    is "$code $body" "206 456789" "$1: If-Range with its ETag"
-    api GET /images/download/a_b.sif --header 'Range: bytes=4-' --header 'If-Range: "other"'
-    is "$code $body" "200 0123456789" "$1: If-Range with another one: all of it"
-    api GET /images/download/a_b.sif --header 'Range: bytes=0-1,3-4'
-    is "$code $body" "200 0123456789" "$1: several ranges: all of it"
-    api GET /images/download/a_b.sif --header 'Range: bytes=40-'
-    is "$code [$body]" "416 []" "$1: past the end: 416, no body"
-    for path in nothing.sif .a_b.tmp x.tmp '' nothing.sif.sha256 a_b.sif/x A.sif "$(printf '%0300d' 0).sif" ../../cic.yaml ..%2fcic.yaml; do
-        api GET "/images/download/$path" --path-as-is
-        case $path in
-            ..*) is "$code" 404 "$1: $path: 404" ;;
-            *) is "$code [$body]" "404 []" "$1: $(printf '%.20s' "$path"): 404, no body" ;;
-        esac
-    done
-    api POST /images/download/a_b.sif --data x
-    is "$code [$body]" "403 []" "$1: POST: 403, no body"
-}
-downloads password
+download_files
+downloads password 403
 as "$token"
-downloads token
-# an open download keeps the old bytes when the file is replaced
+downloads token 403
 as "$demo" "$password"
-head -c 3000000 /dev/zero | tr '\0' a > "$T/images/big.sif"
-curl --silent --user "$CIC_USER:$CIC_PASSWORD" --limit-rate 3M --output "$T/big.got" "$CIC_URL$PREFIX/images/download/big.sif" &
-slow=$!
-wait_for 10 test -s "$T/big.got"
-head -c 3000000 /dev/zero | tr '\0' b > "$T/images/new"
-mv "$T/images/new" "$T/images/big.sif"
-wait "$slow"
-is "$(tr -d a < "$T/big.got" | wc -c) $(wc -c < "$T/big.got")" "0 3000000" "a file replaced on the way: the old one to its end"
+replaced_download
 
 # ---- the log of a build
 log=$T/data/builds/$id/log
@@ -234,6 +192,7 @@ new_child() { [ "$(cat "$T/kept.pid")" != "$old" ] && [ -n "$(cat "$T/kept.pid")
 polls &
 poller=$!
 for turn in 1 2 3 4 5; do
+    diag "restart $turn"
     old=$(cat "$T/kept.pid")
     kill "$old"
     wait_for 10 new_child
@@ -266,7 +225,7 @@ start_apache
 api POST /tokens --header "$json" --data '{"name":"again"}'
 again=$(printf '%s' "$body" | field token)
 as "$again"
-downloads "token, no xsendfile"
+downloads "token, no xsendfile" ""
 logs "token, no xsendfile"
 
 # ---- away

@@ -3,6 +3,7 @@
 # owner; and the token itself stands in no log and not in the store.
 # No build is run here: the worker is stopped at once.
 . "$(dirname "$0")/lib.sh"
+. "$top/t/downloads.sh"
 rig podman
 config podman builtin
 start
@@ -10,7 +11,7 @@ kill "$(pid_of cic-worker)"
 json='Content-Type: application/json'
 password=$CIC_PASSWORD demo=$CIC_USER
 printf 'other:%s\n' "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
-printf 0123456789 > "$T/images/a_b.sif"
+download_files
 day=86400000
 
 # as USER [PASSWORD] - who asks from here on
@@ -18,8 +19,6 @@ as() { CIC_USER=$1 CIC_PASSWORD=${2-anything}; }
 tokens() { api POST /tokens --header "$json" --data-binary "$1"; }
 # answer STATUS WORDS WHAT
 answer() { like "$code $body" "$1 $2" "$3"; }
-# header NAME - of the last answer
-header() { printf '%s\n' "$headers" | sed -n "s/^$1: *//Ip"; }
 whoami() { api GET /whoami "$@"; }
 listed() { api GET /tokens; printf '%s' "$body" | jq ".tokens | length"; }
 
@@ -49,11 +48,11 @@ is "$code $(printf '%s' "$body" | jq -c .owners)" "200 [\"$demo\"]" "and so is i
 is "$(header cic-owner)" "" "what the log is told does not get out"
 api GET "/build/$build"
 is "$code" 200 "the status of a build"
-api GET /images/download/a_b.sif
-is "$code $body" "200 0123456789" "a download"
-is "$(header content-length)" 10 "with its length"
-api GET /images/download/a_b.sif --header 'Range: bytes=4-'
-is "$code $body" "206 456789" "a range of it"
+downloads token 405
+replaced_download
+as "$demo" "$password"
+downloads password 405
+as "$token" ''
 
 # ---- what it is not
 token_2=${token%?}$(case $token in *A) echo B ;; *) echo A ;; esac)
@@ -219,6 +218,23 @@ api GET "/build/$build"
 is "$code $(printf '%s' "$body" | field type)" "503 urn:cic:problem:unavailable" "a status: 503"
 start
 
+# ---- a server block that is content with an address
+# again - nginx, when no process with the old configuration is left
+again() {
+    old=$(pgrep -P "$(pid_of nginx)")
+    kill -HUP "$(pid_of nginx)"
+    wait_for 10 is_gone "$old"
+}
+sed -i 's|^\tserver {|&\n\t\tsatisfy any;\n\t\tallow all;|' "$T/nginx.conf"
+again
+for who in "$demo:wrong" nobody:x :x cic_nobody:x; do
+    as "${who%:*}" "${who#*:}"
+    whoami
+    is "$code" 401 "\"satisfy any\" around us lets in nobody: $who"
+    api GET /images/download/a_b.sif
+    is "$code [$body]" "401 []" "nor to downloads"
+done
+
 # ---- open to everybody
 for file in cic_cli conf/openapi.json; do
     [ -e "$top/$file" ] || continue
@@ -226,9 +242,7 @@ for file in cic_cli conf/openapi.json; do
     is "$code $(cmp "$T/out" "$top/$file" && echo same)" "200 same" "$file, without a password"
 done
 sed -i 's|cic-private.conf|cic-public.conf|' "$T/nginx/cic.conf"
-old=$(pgrep -P "$(pid_of nginx)")
-kill -HUP "$(pid_of nginx)"
-ok "one line opens the downloads" wait_for 10 is_gone "$old"
+ok "one line opens the downloads" again
 as None None
 api GET /images/download/a_b.sif
 is "$code $body" "200 0123456789" "public: wrong credentials do no harm"

@@ -3,6 +3,7 @@
 # ownership check, by cic.fcgi where no web server takes it over; and nobody else sees one.
 # No image is built: the workflow does not exist, and lines are added to its log by hand.
 . "$(dirname "$0")/lib.sh"
+. "$top/t/downloads.sh"
 rig podman
 config podman builtin
 sed -i "s|^  data: .*|&\n  web_group: www-data\n  admins: [root_of_all]|" "$T/cic.yaml"
@@ -12,8 +13,6 @@ for user in other root_of_all; do
 done
 password=$CIC_PASSWORD demo=$CIC_USER
 as() { CIC_USER=$1 CIC_PASSWORD=$2; }
-# header NAME - of the last answer
-header() { printf '%s\n' "$headers" | sed -n "s/^$1: *//Ip"; }
 
 id=$(submit nowhere nothing)
 is "$(state_at_end "$id")" FAILED "a build that fails at once"
