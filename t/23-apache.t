@@ -3,7 +3,7 @@
 # with; no request is lost while cic.fcgi is started again; no forged owner, no token in a log.
 # Apache's processes run as www-data, so that rights count.  No image is built: the workflow does not exist.
 . "$(dirname "$0")/lib.sh"
-. "$top/t/downloads.sh"
+. "$(dirname "$0")/downloads.sh"
 apache=/usr/sbin/apache2 modules=/usr/lib/apache2/modules
 for needed in "$apache" "$modules/mod_xsendfile.so"; do
     [ -e "$needed" ] || { echo "Bail out! $needed is missing: conf/setup/packages.sh check installs it"; exit 1; }

@@ -3,7 +3,7 @@
 # owner; and the token itself stands in no log and not in the store.
 # No build is run here: the worker is stopped at once.
 . "$(dirname "$0")/lib.sh"
-. "$top/t/downloads.sh"
+. "$(dirname "$0")/downloads.sh"
 rig podman
 config podman builtin
 start

@@ -3,7 +3,7 @@
 # ownership check, by cic.fcgi where no web server takes it over; and nobody else sees one.
 # No image is built: the workflow does not exist, and lines are added to its log by hand.
 . "$(dirname "$0")/lib.sh"
-. "$top/t/downloads.sh"
+. "$(dirname "$0")/downloads.sh"
 rig podman
 config podman builtin
 sed -i "s|^  data: .*|&\n  web_group: www-data\n  admins: [root_of_all]|" "$T/cic.yaml"
