@@ -37,6 +37,7 @@ struct req {
 	bool		 head;			/* a GET without the body */
 	char		 path[REQ_PATH_MAX];	/* "/build/…" */
 	char		 query[REQ_QUERY_MAX];	/* as sent, without the "?" */
+	size_t		 query_len;
 	char		 owner[CIC_OWNER_MAX];	/* "" when nobody is named; a
 						 * token until who_resolve */
 	int64_t		 token_expires;		/* 0: came with a password */

@@ -22,19 +22,23 @@ static const struct entry {
 	const char	*path;		/* `*` is one part, without a slash */
 	int		 flags;		/* OPEN: without a user; NEEDS_BODY: its
 					 * POST; SILENT: errors have no body */
-	handler		 by_method[METHOD__MAX];
+	handler_fn	*by_method[METHOD__MAX];
 } routes[] = {
 	/* old clients post to both: no redirect, they would not follow it */
 	{ "/build", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
 	{ "/build/", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
 	{ "/build/*", NEEDS_USER, { [METHOD_GET] = h_build_get } },
 	{ "/builds/*", NEEDS_USER, { [METHOD_GET] = h_builds_get } },
+	{ "/builds", NEEDS_USER, { [METHOD_GET] = h_builds_list } },
 	{ "/builds/*/log", NEEDS_USER, { [METHOD_GET] = h_log } },
 	{ "/tokens", NEEDS_BODY, { [METHOD_GET] = h_tokens_get,
 	    [METHOD_POST] = h_tokens_post } },
 	{ "/tokens/*", NEEDS_USER, { [METHOD_DELETE] = h_tokens_delete } },
 	{ "/whoami", NEEDS_USER, { [METHOD_GET] = h_whoami } },
+	{ "/images", NEEDS_USER, { [METHOD_GET] = h_images_list } },
+	{ "/images/*", NEEDS_USER, { [METHOD_GET] = h_images_get } },
 	{ "/images/download/*", SILENT, { [METHOD_GET] = h_download } },
+	{ "/metrics", OPEN, { [METHOD_GET] = h_metrics } },
 	{ "/health", OPEN, { [METHOD_GET] = h_health } },
 };
 
