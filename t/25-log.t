@@ -8,6 +8,12 @@ rig podman
 config podman builtin
 sed -i "s|^  data: .*|&\n  web_group: www-data\n  admins: [root_of_all]|" "$T/cic.yaml"
 start
+# an administrator's settings that would do harm to a file that grows
+sed -i 's|^http {|&\n\topen_file_cache max=100 inactive=60s;\n\topen_file_cache_valid 60s;\n\topen_file_cache_min_uses 1;\n\tgzip on;\n\tgzip_types *;\n\tgzip_min_length 1;|' \
+    "$T/nginx.conf"
+old=$(pgrep -P "$(pid_of nginx)")
+kill -HUP "$(pid_of nginx)"
+wait_for 10 is_gone "$old"
 for user in other root_of_all; do
     printf '%s:%s\n' "$user" "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
 done
