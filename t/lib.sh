@@ -11,7 +11,7 @@
 # Each script has a folder of its own, $T, removed at the end unless T_KEEP=1.  Whatever start started is stopped.
 # A test prints what it got when it fails; when one failed, the end of the logs follows.
 #
-# Public: rig config start stop restart_worker api submit status_of field state_at_end wait_for ok is like done_testing
+# Public: rig standin config start stop restart_worker api submit status_of field state_at_end wait_for ok is like done_testing
 # Variables: top (checkout), T, code and body (of the last api call)
 
 set -u
@@ -115,6 +115,15 @@ rig() {
         fi
         eval "$settings"
     done
+}
+
+# standin - in place of `rig podman`: an engine that builds nothing (t/rig/engine-standin); its folder is $STAND
+standin() {
+    STAND=$T/stand
+    mkdir -p "$STAND/root/bin"
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$top/t/rig/engine-standin" "$STAND" > "$T/engine"
+    chmod 755 "$T/engine"
+    PODMAN=$T/engine PODMAN_BUILD_ARGS='' BASE_IMAGE=base:latest
 }
 
 # yaml_words WORD... - ["a", "b"]
