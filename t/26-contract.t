@@ -136,7 +136,13 @@ taken_over() { [ "$(grep -c 'takes over' "$T/log/cic.fcgi.log")" -ge "$1" ]; }
 replace() { for again in 1 2 3; do kill -HUP "$(pid_of cic.fcgi)"; wait_for 20 taken_over $again; done; }
 child() { pgrep -P "$(pid_of cic.fcgi)"; }
 another_child() { [ -n "$(child)" ] && [ "$(child)" != "$1" ]; }
-kill_child() { for again in 1 2 3 4 5; do dead=$(child); kill -KILL "$dead"; wait_for 20 another_child "$dead"; done; }
+kill_child() {
+    for again in $(seq 20); do
+        dead=$(child)
+        kill -KILL "$dead"
+        wait_for 20 another_child "$dead"
+    done
+}
 kill_worker() { kill -KILL "$(pid_of cic-worker)"; worker; }
 polled_while "cic.fcgi reads its configuration anew" replace
 polled_while "the serving process is killed" kill_child
@@ -323,7 +329,7 @@ api POST "/images/download/$big"
 is "$code ${#body}" "405 0" "contract 18: POST to a file: 405, no body"
 
 # public downloads: one line of the web server's configuration
-sed -i 's/cic-private/cic-public/' "$T/cic-nginx.conf"
+sed -i 's/cic-private/cic-public/' "$T/nginx/cic.conf"
 reload_nginx
 for who in None:None "$CIC_USER:$CIC_PASSWORD" :; do
     CIC_USER=${who%:*} CIC_PASSWORD=${who#*:} "$data/transfer.py" "$url" "$T/got" > "$T/out"
