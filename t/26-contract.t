@@ -4,6 +4,7 @@
 # The engine is a stand-in, so that every state can be held.
 . "$(dirname "$0")/lib.sh"
 data=$top/t/data/contract
+END_SECONDS=30
 standin
 echo payload > "$STAND/root/bin/payload"
 config podman builtin
