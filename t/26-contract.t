@@ -215,7 +215,8 @@ takes 20 "a deployment's mpi and gpu" \
 takes 20 "a version" "$(request a b ',"version":"1.0-rc1"')" .file a_b_x86_64_nompi_nogpu_v_1.0-rc1.sif
 post "$(request BASE BASE)"
 is "$code" 403 "contract 21: BASE and BASE mean the base image, which is not everybody's"
-sed -i "s|^  data:.*|&\n  admins: [$CIC_USER]|" "$T/cic.yaml"
+MORE_SERVICE="  admins: [$CIC_USER]"
+config podman builtin
 kill -HUP "$(pid_of cic.fcgi)"
 base_is_taken() { post "$(request BASE BASE)"; [ "$code" = 200 ]; }
 ok "contract 21: an administrator may ask for it" wait_for 20 base_is_taken

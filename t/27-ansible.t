@@ -53,8 +53,8 @@ standin
 echo payload > "$STAND/root/bin/payload"
 let_go() { rm -f "$STAND"/hold.* "$STAND"/fail.*; }
 hold() { for gate; do touch "$STAND/hold.$gate"; done; }
+MORE_SERVICE='  long_poll_seconds: 1'
 config podman builtin
-sed -i "s|^  data:.*|&\n  long_poll_seconds: 1|" "$T/cic.yaml"
 start
 kill "$(pid_of cic-worker)"
 worker
@@ -113,6 +113,7 @@ ok "contract 10: in four looks at most" test "$(polls_of again)" -le 4
 
 # ---- how many looks a long build takes: as configured by itself
 stop
+MORE_SERVICE=''
 config podman builtin
 start
 hold build
