@@ -70,6 +70,10 @@ check tinyproxy-bin         -  -  a proxy, in a test
 check openssh-server        -  -  a git server by ssh, in a test
 check jq                    -  -  reads JSON answers
 check procps                -  -  ps and pkill: what runs, and whose child it is
+check ansible-core          -  -  a deployment's playbook, which existing clients are
+check python3-requests      -  -  downloads as a data pipeline does
+check python3-jsonschema    -  -  holds answers against the description of the API
+check wget                  -  -  downloads that are taken up again
 check docker.io             -  -  the docker engine, started privately by the tests
 check docker-cli           13  -  the docker client, a package of its own since Debian 13
 check docker-buildx        13  -  docker's buildx (Debian 12 has none: t/rig/buildx.sh)
