@@ -173,7 +173,9 @@ remove_build(struct cic_store *store, MDB_txn *txn,
 		if (cic_db_del_owner(store, txn, build, build->owners[i],
 		    err) != 0)
 			return -1;
-	if (cic_db_del(store, txn, DB_BUILDS, cic_db_val(id, 16), err) != 0)
+	/* nor is it in the list of all */
+	if (cic_db_del_owner(store, txn, build, "", err) != 0 ||
+	    cic_db_del(store, txn, DB_BUILDS, cic_db_val(id, 16), err) != 0)
 		return -1;
 	return cic_db_put(store, txn, DB_TRASH, cic_db_val(id, 16),
 	    cic_db_val("", 0), err);

@@ -35,7 +35,7 @@ setup_run(void **state)
 		return -1;
 	snprintf(program, sizeof(program), "%s/fake", dir);
 	conf = (struct cic_conf){ .data = dir, .images_location = dir,
-	    .text = dir, .max_attempts = 3, .build_timeout = 3600,
+	    .text = dir, .max_attempts = 3, .build_timeout = 3600, .web_group = none,
 	    .engine_command = no_engine, .http_proxy = none,
 	    .https_proxy = none, .no_proxy = none };
 	worker = (struct worker){ .conf = &conf, .store = store,
