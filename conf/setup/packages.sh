@@ -80,6 +80,8 @@ check docker-buildx        13  -  docker's buildx (Debian 12 has none: t/rig/bui
 check iptables              -  -  the docker engine wants it
 check docker-registry       -  -  an image registry, started privately by the tests
 check libio-socket-ssl-perl -  -  an https server that misbehaves, in a test
+check apache2               -  -  the other web server, started privately by a test
+check libapache2-mod-xsendfile -  -  sends files that cic.fcgi names
 check libcap2-bin           -  -  setcap: a program with capabilities, in a test image
 check busybox-static        -  -  a shell that needs nothing else, in a test image
 check qemu-user-static      -  -  runs another processor's programs, for images of other platforms
