@@ -151,7 +151,8 @@ def fault_of_body(answer, media, description):
 
 
 def fault_of_undescribed(answer, status, path, description):
-    if answer["status"] in (status, 401):
+    # 401 comes before anything else; 400 is the web server's, for what is no address at all
+    if answer["status"] in (status, 400, 401):
         problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
         return fault_of_body(answer, problem, description)
     return "%s is not described and was answered %d" % ("the method" if path else "the address", answer["status"])
