@@ -127,6 +127,7 @@ install: all
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/libexec/cic
 	install -m 755 cic_cli $(DESTDIR)$(PREFIX)/bin
 	ln -sf ../libexec/cic/cic-build $(DESTDIR)$(PREFIX)/bin/cic-build
+	install -m 644 conf/openapi.json $(DESTDIR)$(PREFIX)/share/cic
 	install -m 644 conf/image/Dockerfile conf/image/inner.sh \
 	    $(DESTDIR)$(PREFIX)/share/cic/image
 	install -m 644 conf/image/base/Dockerfile \
