@@ -2,12 +2,14 @@
  * One request, copied out of FastCGI and checked for size.
  *
  * Parameters come from the web server: REQUEST_METHOD, REQUEST_URI,
- * CONTENT_TYPE, CONTENT_LENGTH, REMOTE_USER.  The path is the URI's as sent,
- * without the prefix; none of our paths needs %-escapes, so none are decoded.
+ * CONTENT_TYPE, CONTENT_LENGTH, REMOTE_USER, HTTP_USER_AGENT, and CIC_ARRIVED,
+ * seconds since 1970 with a fraction.  The path is the URI's as sent, without
+ * the prefix; none of our paths needs %-escapes, so none are decoded.
  */
 #ifndef CIC_REQ_H
 #define CIC_REQ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "build.h"
@@ -27,6 +29,8 @@ struct req {
 	char		 path[REQ_PATH_MAX];	/* "/build/…" */
 	char		 query[REQ_QUERY_MAX];	/* as sent, without the "?" */
 	char		 owner[CIC_OWNER_MAX];	/* "" when nobody is named */
+	bool		 is_patient;	/* one of service.long_poll_agents */
+	int		 age;		/* ms since the web server has it */
 	char		*body;			/* heap; NULL without one */
 	size_t		 body_len;
 };

@@ -6,6 +6,7 @@
 
 #include "buf.h"
 #include "err.h"
+#include "wait.h"
 
 struct FCGX_Request;
 
@@ -34,6 +35,7 @@ struct resp {
 	const char	*content_type;
 	char		 header[256];	/* more headers, each with "\r\n" */
 	struct cic_buf	 body;
+	struct wait	 wait;		/* the client would wait for news */
 };
 
 void resp_init(struct resp *resp);
