@@ -62,16 +62,21 @@ write_nginx() {
     (umask 077; printf '%s:%s\n' "$CIC_USER" "$(printf '%s' "$CIC_PASSWORD" | openssl passwd -apr1 -stdin)" \
         > "$dir/htpasswd")
     images=$(sed -n 's/^  images_location: *//p' "$dir/cic.yaml" | tr -d '"')
-    sed -e "s|/etc/cic/htpasswd|$dir/htpasswd|" -e "s|/run/cic/fcgi.sock|$dir/fcgi.sock|" \
+    sed "s|/run/cic/fcgi.sock|$dir/fcgi.sock|" "$top/nginx/cic-http.conf" > "$dir/cic-http.conf"
+    sed -e "s|/etc/cic/htpasswd|$dir/htpasswd|" \
         -e "s|/var/lib/cic/images/|$images/|" "$top/nginx/cic.conf" > "$dir/cic-nginx.conf"
     # as root, nginx would read the files as somebody who may not enter this folder
     if [ "$(id -u)" -eq 0 ]; then user='user root root;'; else user=''; fi
+    # a held status poll takes two connections
+    files=$(ulimit -H -n)
+    case $files in unlimited) files=16384 ;; *) [ "$files" -lt 16384 ] || files=16384 ;; esac
     cat > "$dir/nginx.conf" <<END
 $user
 worker_processes 1;
+worker_rlimit_nofile $files;
 pid $dir/nginx.pid;
 error_log $dir/log/nginx.log;
-events { worker_connections 1024; }
+events { worker_connections $((files / 2)); }
 http {
 	access_log $dir/log/access.log;
 	client_body_temp_path $dir/tmp/body;
@@ -80,8 +85,9 @@ http {
 	uwsgi_temp_path $dir/tmp/uwsgi;
 	scgi_temp_path $dir/tmp/scgi;
 	sendfile on;
+	include $dir/cic-http.conf;
 	server {
-		listen ${CIC_URL#http://};
+		listen ${CIC_URL#http://} backlog=4096;
 		include $dir/cic-nginx.conf;
 	}
 }
