@@ -53,7 +53,8 @@ $(BUILD)/cic-worker: $(WORKER_OBJ) $(LIB)
 $(BUILD)/cic-build: $(BUILD_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# a unit test may reach into worker/ as well
+# a unit test may reach into worker/ as well, and one into fcgi/
+$(BUILD)/t/test_park: $(BUILD)/fcgi/park.o
 $(BUILD)/t/test_%: $(BUILD)/t/unit/test_%.o $(BUILD)/libworker.a $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/t/fuzz_%: $(BUILD)/t/fuzz/fuzz_%.o $(BUILD)/t/fuzz/replay.o \

@@ -68,6 +68,7 @@ write_nginx() {
     # as root, nginx would read the files as somebody who may not enter this folder
     if [ "$(id -u)" -eq 0 ]; then user='user root root;'; else user=''; fi
     # a held status poll takes two connections
+    # shellcheck disable=SC3045 # dash and bash have it
     files=$(ulimit -H -n)
     case $files in unlimited) files=16384 ;; *) [ "$files" -lt 16384 ] || files=16384 ;; esac
     cat > "$dir/nginx.conf" <<END
