@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define PARK_TICK	100	/* ms */
+#define PARK_TICK	50	/* ms */
 
 enum park_end {
 	PARK_MOVED,		/* what it waits for has happened */

@@ -148,7 +148,7 @@ no_change(void **state)
 {
 	(void)state;
 	assert_true(park_add(park, &cars[0].parked));
-	cars[1].parked.deadline = park_now() + 5 * PARK_TICK;
+	cars[1].parked.deadline = park_now() + 10 * PARK_TICK;
 	assert_true(park_add(park, &cars[1].parked));
 	comes_out(1, PARK_TIME);
 	assert_true(park_now() >= cars[1].parked.deadline);
