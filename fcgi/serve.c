@@ -115,7 +115,7 @@ answer(struct server *server, struct held *held, bool may_park)
 	req_release(&req);
 	parked = may_park && park(server, held, &resp.wait);
 	if (!parked) {
-		resp_send(&resp, &held->fcgx);
+		resp_send(&resp, req.head, &held->fcgx);
 		FCGX_Finish_r(&held->fcgx);
 	}
 	resp_release(&resp);

@@ -42,6 +42,7 @@ static const struct key {
 	    "ansible-httpget", 0, 0, NULL },
 	{ "service", "long_poll_seconds", NUMBER, AT(long_poll_seconds), "20",
 	    0, 25, NULL },
+	{ "service", "web_group", WORD, AT(web_group), "", 0, 0, NULL },
 	{ "repositories", "workflow_repository", REPOSITORY,
 	    AT(workflow_repository), NULL, 0, 0, NULL },
 	{ "repositories", "software_repository", REPOSITORY,

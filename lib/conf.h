@@ -40,6 +40,7 @@ struct cic_conf {
 	struct cic_list admins;		/* user names */
 	struct cic_list long_poll_agents;	/* beginnings of User-Agents */
 	int	 long_poll_seconds;	/* their status polls are held */
+	char	*web_group;		/* may read logs of builds; "" is none */
 	/* repositories */
 	char	*workflow_repository;	/* git URL or folder */
 	char	*software_repository;

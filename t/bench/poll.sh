@@ -25,11 +25,11 @@ export BENCH_AUTH
 # echo.c in the same server, under an address of its own
 "$top/build/t/echo" "$T/echo.sock" $threads &
 echo_pid=$!
-sed -e "s|$T/fcgi.sock|$T/echo.sock|" -e 's/upstream cic_/upstream echo_/' "$T/cic-http.conf" > "$T/echo-http.conf"
-sed -e "s|$PREFIX/|/echo/|" -e 's/fastcgi_pass cic_/fastcgi_pass echo_/' -e 's/@cic_/@echo_/' "$T/cic-nginx.conf" \
-    > "$T/echo-nginx.conf"
-sed -i -e "s|^\(.*include $T\)/cic-http.conf;|&\1/echo-http.conf;|" \
-    -e "s|^\(.*include $T\)/cic-nginx.conf;|&\1/echo-nginx.conf;|" "$T/nginx.conf"
+sed -n -e "s|$T/fcgi.sock|$T/echo.sock|" -e 's/cic_fcgi/echo_fcgi/' -e '/^upstream/,/^}/p' "$T/nginx/cic-http.conf" \
+    > "$T/echo-http.conf"
+sed -n -e '/^location .image_creation. {/,/^}/{s|/image_creation/|/echo/|;s/pass cic_/pass echo_/;p}' "$T/nginx/cic.conf" \
+    > "$T/echo.conf"
+sed -i -e "s|^.*/cic-http.conf;|&include $T/echo-http.conf;|" -e "s|^.*/cic.conf;|&include $T/echo.conf;|" "$T/nginx.conf"
 kill -HUP "$(pid_of nginx)"
 echo_answers() { curl --silent --fail --user "$CIC_USER:$CIC_PASSWORD" "$CIC_URL/echo/build/1"; }
 wait_for 10 echo_answers || { echo "poll.sh: echo does not answer" >&2; exit 1; }
@@ -43,10 +43,12 @@ load() {
 # median NAME COLUMN
 median() { cut -d' ' -f"$2" "$T/$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 value() { sed -n "s/^$2 //p" "$T/$1"; }
+# are_held - each holds a descriptor of cic.fcgi
+are_held() { [ "$(find "/proc/$(pgrep -P "$(pid_of cic.fcgi)")/fd" -mindepth 1 | wc -l)" -gt $held ]; }
 # hold NAME PATH - so many polls, in the background, until they are answered
 hold() {
     "$top/t/rig/pollers.pl" --clients $held --once "$2" > "$T/$1" &
-    wait_for 30 test -s "$T/$1"
+    wait_for 30 are_held
 }
 ended() { grep -q ^last "$T/$1"; }
 
