@@ -43,9 +43,13 @@ h_builds_get(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
 {
 	struct cic_build build = { .owner_count = 0 };
+	struct wait wait = { .record = true };
+	struct wait_query query;
 	struct cic_store *store;
 	struct cic_err err;
 
+	if (wait_read(req, app, &query, resp) != 0)
+		return;
 	store = app_store(app, &err);
 	if (store == NULL || (cic_store_get(store, rest, &build, &err) != 0 &&
 	    err.code != CIC_ENOENT)) {
@@ -63,6 +67,9 @@ h_builds_get(struct app *app, const struct req *req, const char *rest,
 			keep_owner(&build, req->owner);
 		cic_build_print(&resp->body, &build);
 		cic_buf_putc(&resp->body, '\n');
+		cic_id_parse(build.id, wait.id);
+		wait.rev = build.rev;
+		wait_set(resp, &query, wait, cic_state_is_end(build.state));
 	}
 	cic_build_release(&build);
 }
