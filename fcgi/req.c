@@ -2,6 +2,7 @@
 #include "req.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -47,11 +48,9 @@ read_path(struct req *req, const struct app *app, const char *uri)
 		uri += len + 1;
 	else
 		uri += len;
-	len = strcspn(uri, "#");
-	if (len >= sizeof(req->query))
-		return false;
-	memcpy(req->query, uri, len);
-	req->query[len] = '\0';
+	req->query_len = strcspn(uri, "#");
+	snprintf(req->query, sizeof(req->query), "%.*s", (int)req->query_len,
+	    uri);
 	return true;
 }
 
@@ -115,6 +114,11 @@ req_read(struct req *req, const struct app *app, struct FCGX_Request *fcgx,
 	if (!read_path(req, app, param(fcgx, "REQUEST_URI"))) {
 		resp_problem(resp, PROBLEM_NOT_FOUND,
 		    "there is nothing at this address");
+		return -1;
+	}
+	if (req->query_len >= sizeof(req->query)) {
+		resp_problem(resp, PROBLEM_BAD_REQUEST, "the query is longer "
+		    "than %zu bytes", sizeof(req->query) - 1);
 		return -1;
 	}
 	if (strlen(owner) >= sizeof(req->owner)) {

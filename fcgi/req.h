@@ -26,6 +26,7 @@ struct req {
 	enum method	 method;		/* METHOD__MAX: another one */
 	char		 path[REQ_PATH_MAX];	/* "/build/…" */
 	char		 query[REQ_QUERY_MAX];	/* as sent, without the "?" */
+	size_t		 query_len;
 	char		 owner[CIC_OWNER_MAX];	/* "" when nobody is named */
 	char		*body;			/* heap; NULL without one */
 	size_t		 body_len;

@@ -21,13 +21,17 @@ static const struct entry {
 	const char	*path;		/* `*` is one part, without a slash */
 	int		 flags;		/* OPEN: without a user; NEEDS_BODY: its
 					 * POST */
-	handler		 by_method[METHOD__MAX];
+	handler_fn	*by_method[METHOD__MAX];
 } routes[] = {
 	/* old clients post to both: no redirect, they would not follow it */
 	{ "/build", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
 	{ "/build/", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
 	{ "/build/*", NEEDS_USER, { [METHOD_GET] = h_build_get } },
 	{ "/builds/*", NEEDS_USER, { [METHOD_GET] = h_builds_get } },
+	{ "/builds", NEEDS_USER, { [METHOD_GET] = h_builds_list } },
+	{ "/images", NEEDS_USER, { [METHOD_GET] = h_images_list } },
+	{ "/images/*", NEEDS_USER, { [METHOD_GET] = h_images_get } },
+	{ "/metrics", OPEN, { [METHOD_GET] = h_metrics } },
 	{ "/health", OPEN, { [METHOD_GET] = h_health } },
 };
 

@@ -10,7 +10,7 @@ struct resp;
 
 /* A handler fills `resp`.  `rest` is what the path says in the place of the
  * route's `*` ("" when it has none). */
-typedef void (*handler)(struct app *app, const struct req *req,
+typedef void handler_fn(struct app *app, const struct req *req,
     const char *rest, struct resp *resp);
 
 /* Answer a request: the handler's answer, or 401, 404, 405 with Allow. */
@@ -18,16 +18,12 @@ void route(struct app *app, const struct req *req, struct resp *resp);
 
 /* Handlers, by file. */
 
-/* h_build.c */
-void h_build_post(struct app *app, const struct req *req, const char *rest,
-    struct resp *resp);
-void h_build_get(struct app *app, const struct req *req, const char *rest,
-    struct resp *resp);
-/* h_builds.c */
-void h_builds_get(struct app *app, const struct req *req, const char *rest,
-    struct resp *resp);
-/* h_health.c */
-void h_health(struct app *app, const struct req *req, const char *rest,
-    struct resp *resp);
+handler_fn
+	h_build_post, h_build_get,		/* h_build.c */
+	h_builds_get,				/* h_builds.c */
+	h_builds_list,				/* h_builds_list.c */
+	h_images_list, h_images_get,		/* h_images.c */
+	h_health,				/* h_health.c */
+	h_metrics;				/* h_metrics.c */
 
 #endif

@@ -121,7 +121,7 @@ rig() {
 yaml_words() { printf '"%s", ' "$@" | sed -e 's/^"", $//' -e 's/, $//' -e 's/.*/[&]/'; }
 
 # config ENGINE CONVERTER - the settings of $T; extra lines of the groups registry, build and limits in
-# $MORE_REGISTRY, $MORE_BUILD, $MORE_LIMITS
+# $MORE_REGISTRY, $MORE_BUILD, $MORE_LIMITS; of service in $MORE_SERVICE
 config() {
     case $1 in
         podman) engine_command=${ENGINE_COMMAND:-$PODMAN} build_args=$PODMAN_BUILD_ARGS ;;
@@ -133,6 +133,7 @@ config() {
     cat > "$T/cic.yaml" <<END
 service:
   data: $T/data
+${MORE_SERVICE:-}
 repositories:
   workflow_repository: $T/git/$(basename "${REGISTRY:-workflow-registry}").git
   software_repository: $T/git/software-catalog.git
