@@ -12,7 +12,6 @@ CIC_URL=http://127.0.0.1:$(cat "$T/bad/port")
 HOME=$T/home TMPDIR=$T TERM=xterm
 export CIC_URL HOME TMPDIR TERM
 unset CIC_TOKEN CIC_USER CIC_PASSWORD
-id=1b4e28ba-2fa1-41d2-883f-0016d3cca427
 
 reply() { printf 'HTTP/1.1 %s\nContent-Type: application/json\n\n%s\n' "$2" "$3" > "$T/bad/$1"; }
 record() {
@@ -49,6 +48,8 @@ hang_up() {
 last_user() { tail -n 1 "$T/bad/requests" | cut -d' ' -f4; }
 
 for shell in dash bash; do
+    # the stand-in counts requests for each address
+    id=1b4e28ba-2fa1-41d2-883f-00000000$shell
     rm -f "$T"/bad/GET* "$T/home/.netrc"
     reply GET_image_creation_whoami '200 OK' '{"user":"demo","admin":false,"token":false}'
 
