@@ -38,6 +38,7 @@ static const struct key {
 	{ "service", "data", ABS_PATH, AT(data), "/var/lib/cic", 0, 0, NULL },
 	{ "service", "threads", NUMBER, AT(threads), "8", 1, 64, NULL },
 	{ "service", "admins", LIST, AT(admins), "", 0, 0, NULL },
+	{ "service", "web_group", WORD, AT(web_group), "", 0, 0, NULL },
 	{ "repositories", "workflow_repository", REPOSITORY,
 	    AT(workflow_repository), NULL, 0, 0, NULL },
 	{ "repositories", "software_repository", REPOSITORY,

@@ -38,6 +38,7 @@ struct cic_conf {
 	char	*data;			/* folder of db/, builds/, mirrors/ */
 	int	 threads;		/* of cic.fcgi */
 	struct cic_list admins;		/* user names */
+	char	*web_group;		/* may read logs of builds; "" is none */
 	/* repositories */
 	char	*workflow_repository;	/* git URL or folder */
 	char	*software_repository;

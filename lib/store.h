@@ -9,6 +9,7 @@
  *	owners	owner, NUL, sequence	build id; the owner "" has all of them
  *	images	output file name	record of the published file, JSON
  *	meta	name			schema version, last sequence number
+ *	tokens	SHA-256 of the token	whose it is, JSON (store_token.h)
  *
  * Every change is one write transaction over all databases it touches, synced
  * before the call returns 0: what was reported as done survives a power cut.

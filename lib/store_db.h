@@ -17,7 +17,7 @@
 #define CIC_STORE_RECORD_MAX	65536
 
 enum db { DB_STATUS, DB_BUILDS, DB_QUEUE, DB_ACTIVE, DB_NAMES, DB_OWNERS,
-	DB_IMAGES, DB_META, DB__MAX };
+	DB_IMAGES, DB_META, DB_TOKENS, DB__MAX };
 
 struct cic_store {
 	MDB_env				*env;
