@@ -168,7 +168,7 @@ for shell in dash bash; do
     like "$rc $out" "0 cic_*" "$shell: token create prints the token"
     CIC_TOKEN=$out
     cli tokens
-    like "$rc $out" "0 ID *NAME *AGE *GOOD FOR${newline}* my laptop  *6 days" "$shell: tokens"
+    like "$rc $out" "0 ID *NAME *AGE *GOOD FOR${newline}* my laptop  *[67] days" "$shell: tokens"
     is "$(printf '%s' "$out" | grep -c "$CIC_TOKEN")" 0 "$shell: shows it no more"
     token_id=$(printf '%s\n' "$out" | awk '/my laptop/ { print $1 }')
     export CIC_TOKEN
@@ -182,4 +182,22 @@ for shell in dash bash; do
     cli token create x --days 366
     is "$rc" 2 "$shell: a token is good for a year at most"
 done
+
+# ---- completion
+cat > "$T/complete.bash" <<'END'
+# complete.bash WORD... - what bash would offer for the last one
+. "$TOP/conf/completion/cic_cli.bash"
+cic_cli() { "$TOP/cic_cli" "$@"; }
+COMP_WORDS=(cic_cli "$@") COMP_CWORD=$#
+_cic_cli cic_cli "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}"
+echo "${COMPREPLY[*]}"
+END
+offers() { TOP=$top bash "$T/complete.bash" "$@"; }
+is "$(offers sta)" "status" "completion: commands"
+like "$(offers build --w)" "--wait --workflow" "completion: options of a command"
+is "$(offers list --state FI)" "FINISHED" "completion: states"
+like "$(offers status "$(printf %.8s "$id")")" "$id" "completion: ids"
+is "$(offers download cases_ok_x86_64_n)" "cases_ok_x86_64_nompi_nogpu_v_latest.sif" "completion: images"
+is "$(offers logs "$id" '')" "" "completion: one id is enough"
+is "$(CIC_PASSWORD=wrong offers status '')" "" "completion: a server that says no offers nothing"
 done_testing

@@ -109,6 +109,33 @@ for shell in dash bash; do
     cli whoami --url "https://127.0.0.1:$(cat "$T/bad/port")"
     like "$rc $err" '3 cic_cli: no secure connection to*' "$shell: no TLS there: 3"
 
+    # ---- where the service is
+    for folder in site front_image_creation image_creation; do
+        reply "GET_${folder}_whoami" '200 OK' "{\"user\":\"$folder\",\"admin\":false,\"token\":false}"
+    done
+    reply GET_site_health '200 OK' '{"status":"ok"}'
+    for path in '' /image_creation /site /site/ /front /front/image_creation; do
+        cli whoami --url "$CIC_URL$path"
+        printf '%s ' "$out"
+    done > "$T/users"
+    is "$(cat "$T/users")" "image_creation image_creation site site front_image_creation front_image_creation " \
+        "$shell: with the prefix, without it, with one of the site's own, behind a folder"
+
+    # ---- certificates
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/tls.key" -out "$T/tls.crt" -days 2 -subj /CN=localhost \
+        -addext 'subjectAltName=IP:127.0.0.1' 2> /dev/null
+    openssl s_server -www -accept 127.0.0.1:0 -cert "$T/tls.crt" -key "$T/tls.key" > "$T/tls.log" 2>&1 &
+    tls_pid=$!
+    wait_for 10 grep -q '^ACCEPT ' "$T/tls.log"
+    tls=https://127.0.0.1:$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$T/tls.log")
+    cli whoami --url "$tls"
+    like "$rc $err" '3 cic_cli: the certificate of 127.0.0.1 is not trusted: *--cacert FILE' "$shell: a certificate that nobody knows: 3"
+    cli whoami --url "$tls" --cacert "$T/tls.crt"
+    like "$rc $err" '1 *no JSON*' "$shell: --cacert"
+    cli whoami --url "$tls" -k
+    like "$rc $err" '1 *no JSON*' "$shell: -k"
+    kill "$tls_pid"
+
     # ---- waiting through bad moments
     reply "GET_image_creation_builds_$id.1" '200 OK' "$(record BUILDING 1 1)"
     reply "GET_image_creation_builds_$id.2" '503 Service Unavailable' '{"detail":"being started"}' 'Retry-After: 1'
@@ -199,6 +226,9 @@ cic_cli: being started; try again in 1 s" "$shell: but not for ever"
     is "$rc $out" "0 red ab${newline}second${newline}cd©" "$shell: logs: no escape sequences"
     cli logs $id --color
     is "$out" "$(printf '\033[31mred\033[0m ab\nsecond\ncd©')" "$shell: logs --color: colours stay, no other"
+    cli logs $id
+    is "$(tail -n 2 "$T/bad/requests" | cut -d' ' -f3 | tr '\n' ' ')" "bytes=0-4194303 bytes=$(($(wc -c < "$T/log")))-$(($(wc -c < "$T/log") + 4194303)) " \
+        "$shell: logs are fetched in ranges"
     : > "$T/bad/$name.norange"
     reply "GET_image_creation_builds_$id" '200 OK' "$(record FINISHED 4 112)"
     cli logs $id -f

@@ -50,7 +50,7 @@ sub send_file {
     if ($range =~ /^bytes=(\d+)-/ && !-e "$dir/$name.norange") {
         $from = $1;
         if ($from >= length $bytes) {
-            print $client "HTTP/1.1 416 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            print $client "HTTP/1.1 416 No\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n";
             return;
         }
         $status = "206 Partial Content\r\nContent-Range: bytes $from-" . (length($bytes) - 1) . '/' . length $bytes;
