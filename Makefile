@@ -128,6 +128,7 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/cic/apache \
 	    $(DESTDIR)$(PREFIX)/share/cic/systemd \
 	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	    $(DESTDIR)/etc/cic
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/libexec/cic
 	install -m 755 cic_cli $(DESTDIR)$(PREFIX)/bin
@@ -141,6 +142,8 @@ install: all
 	install -m 644 conf/openapi.json $(DESTDIR)$(PREFIX)/share/cic
 	install -m 644 conf/apache/*.conf $(DESTDIR)$(PREFIX)/share/cic/apache
 	install -m 644 conf/systemd/* $(DESTDIR)$(PREFIX)/share/cic/systemd
+	install -m 644 conf/completion/cic_cli.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cic_cli
 	install -m 644 conf/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 conf/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	[ -e $(DESTDIR)/etc/cic/cic.yaml ] || \
