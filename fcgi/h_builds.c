@@ -32,12 +32,15 @@ void
 h_builds_get(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
 {
+	struct wait wait = { .record = true };
+	struct wait_query query;
 	struct cic_build build;
 	struct cic_store *store;
 	struct cic_err err;
 	size_t position;
 
-	if (!owned_build(app, req, rest, &build, resp))
+	if (wait_read(req, app, &query, resp) != 0 ||
+	    !owned_build(app, req, rest, &build, resp))
 		return;
 	store = app_store(app, &err);
 	if (store == NULL || cic_store_queue_position(store, &build, &position,
@@ -49,6 +52,9 @@ h_builds_get(struct app *app, const struct req *req, const char *rest,
 			keep_owner(&build, req->owner);
 		cic_build_print_placed(&resp->body, &build, position);
 		cic_buf_putc(&resp->body, '\n');
+		cic_id_parse(build.id, wait.id);
+		wait.rev = build.rev;
+		wait_set(resp, &query, wait, cic_state_is_end(build.state));
 	}
 	cic_build_release(&build);
 }

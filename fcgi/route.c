@@ -102,6 +102,8 @@ route(struct app *app, struct req *req, struct resp *resp)
 		    "Content-Length is missing");
 	else
 		entry->by_method[req->method](app, req, rest, resp);
-	if (entry != NULL && (entry->flags & SILENT) && resp->status >= 400)
+	if (entry != NULL && (entry->flags & SILENT) && resp->status >= 400) {
+		resp->content_type = "application/octet-stream";
 		cic_buf_reset(&resp->body);
+	}
 }

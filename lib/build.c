@@ -408,3 +408,19 @@ cic_build_print_status(struct cic_buf *buf, const struct cic_build *build)
 	cic_buf_printf(buf, ",\"status\":\"%s\"}\n",
 	    cic_state_name(build->state));
 }
+
+bool
+cic_status_is_end(const char *body, size_t len)
+{
+	static const char *const ends[] = { "\"status\":\"FINISHED\"}\n",
+	    "\"status\":\"FAILED\"}\n" };
+	size_t i, n;
+
+	/* `status` is the last key, and quotes in a message are escaped */
+	for (i = 0; i < 2; i++) {
+		n = strlen(ends[i]);
+		if (len >= n && memcmp(body + len - n, ends[i], n) == 0)
+			return true;
+	}
+	return false;
+}

@@ -186,4 +186,7 @@ int cic_build_parse(const char *text, size_t len,
 /* The body of GET /build/<id>: four keys in the order old clients print. */
 void cic_build_print_status(struct cic_buf *buf, const struct cic_build *build);
 
+/* Does such a body say that the build has ended? */
+bool cic_status_is_end(const char *body, size_t len);
+
 #endif

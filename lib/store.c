@@ -8,23 +8,6 @@
 #include "json.h"
 
 int
-cic_store_status(struct cic_store *store, const unsigned char id[16],
-    struct cic_buf *body, struct cic_err *err)
-{
-	MDB_txn *txn;
-	MDB_val found;
-	int rc;
-
-	if (cic_db_begin(store, false, &txn, err) != 0)
-		return -1;
-	rc = cic_db_get(store, txn, DB_STATUS, cic_db_val(id, 16), &found, err);
-	if (rc == 0)
-		cic_buf_add(body, found.mv_data, found.mv_size);
-	mdb_txn_abort(txn);
-	return rc;
-}
-
-int
 cic_store_get(struct cic_store *store, const char *id, struct cic_build *build,
     struct cic_err *err)
 {

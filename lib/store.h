@@ -1,7 +1,8 @@
 /*
  * The store: builds, queue and images in one LMDB environment.
  *
- *	status	build id (16 bytes)	body of GET /build/<id>, ready to send
+ *	status	build id (16 bytes)	revision (8 bytes, BE) and body of
+ *					GET /build/<id>, ready to send
  *	builds	build id		the whole record, JSON (build.h)
  *	queue	sequence (8 bytes, BE)	build id
  *	active	SHA-256 of the request	id of the build in flight, which who
@@ -62,9 +63,19 @@ int cic_store_accept(struct cic_store *store,
     const struct cic_request *request, const char *owner, uint64_t min_free,
     char id[CIC_ID_TEXT], bool *joined, struct cic_err *err);
 
-/* The status body of a build, appended.  CIC_ENOENT: no such build. */
+/* The status body of a build, appended to `body` (NULL: not wanted), and its
+ * revision, which counts the changes of this body alone.  CIC_ENOENT: no such
+ * build. */
 int cic_store_status(struct cic_store *store, const unsigned char id[16],
-    struct cic_buf *body, struct cic_err *err);
+    uint64_t *rev, struct cic_buf *body, struct cic_err *err);
+
+/* The revision of a build's record.  CIC_ENOENT: it has none. */
+int cic_store_record_rev(struct cic_store *store, const unsigned char id[16],
+    uint64_t *rev, struct cic_err *err);
+
+/* A number that another one takes the place of with every change of the store,
+ * whichever process makes it.  Costs no lock and no transaction. */
+uint64_t cic_store_last_change(struct cic_store *store);
 
 /* A build's record.  CIC_ENOENT: no such build; release with
  * cic_build_release. */

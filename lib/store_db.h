@@ -46,7 +46,17 @@ int cic_db_get(struct cic_store *store, MDB_txn *txn, enum db db, MDB_val key,
 int cic_db_del(struct cic_store *store, MDB_txn *txn, enum db db, MDB_val key,
     struct cic_err *err);
 
+/* store_rev.c: what a status poll reads */
+
+/* The status body, with a revision that is greater by one when it is another
+ * body than the one before. */
+int cic_db_put_status(struct cic_store *store, MDB_txn *txn,
+    const unsigned char id[16], const struct cic_build *build,
+    struct cic_err *err);
+
 /* store_record.c: builds */
+
+void cic_db_be64(uint64_t n, unsigned char out[8]);
 
 int cic_db_next_sequence(struct cic_store *store, MDB_txn *txn, uint64_t *seq,
     struct cic_err *err);
