@@ -3,51 +3,48 @@
  */
 #include "route.h"
 
+#include "accept.h"
 #include "app.h"
+#include "dry_run.h"
 #include "id.h"
 #include "log.h"
 #include "req.h"
 #include "resp.h"
-#include "wake.h"
+
+/* The request of the body; -1 with `resp` filled. */
+static int
+read_request(const struct app *app, const struct req *req,
+    struct cic_request *request, struct resp *resp)
+{
+	struct cic_err err;
+
+	if (cic_request_parse(req->body, req->body_len, &app->site, request,
+	    &err) == 0)
+		return 0;
+	if (err.code == CIC_EINVAL)
+		resp_problem_request(resp, err.msg);
+	else
+		resp_problem(resp, PROBLEM_UNAVAILABLE, "%s", err.msg);
+	return -1;
+}
 
 void
 h_build_post(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
 {
-	uint64_t min_free = (uint64_t)app->conf->min_free_space << 20;
 	struct cic_request request;
-	struct cic_store *store;
 	char id[CIC_ID_TEXT];
-	struct cic_err err;
-	bool joined;
+	long dry_run = 0;
 
 	(void)rest;
-	if (cic_request_parse(req->body, req->body_len, &app->site, &request,
-	    &err) != 0) {
-		if (err.code == CIC_EINVAL)
-			resp_problem_request(resp, err.msg);
-		else
-			resp_problem(resp, PROBLEM_UNAVAILABLE, "%s", err.msg);
+	if (req_query_number(req, "dry_run", 0, 1, &dry_run, resp) < 0 ||
+	    read_request(app, req, &request, resp) != 0)
 		return;
-	}
-	if (cic_request_is_base(&request) &&
-	    !cic_conf_is_admin(app->conf, req->owner)) {
-		resp_problem(resp, PROBLEM_FORBIDDEN, "workflow: the base image (BASE) is "
-		    "everybody's; only the users of service.admins may build it");
-		return;
-	}
-	store = app_store(app, &err);
-	if (store == NULL || cic_store_accept(store, &request, req->owner,
-	    min_free, id, &joined, &err) != 0) {
-		cic_log_warnx("POST /build: %s", err.msg);
-		resp_store_failure(resp, &err);
-		return;
-	}
-	cic_wake_poke(app->db);
-	cic_log_info("build %s: %s by %s", id, joined ? "joined" : "asked for",
-	    req->owner);
-	/* exactly 200 and an id: old clients take nothing else */
-	cic_buf_printf(&resp->body, "{\"id\":\"%s\"}\n", id);
+	if (dry_run != 0)
+		dry_run_answer(app, &request, req->owner, resp);
+	else if (accept_request(app, &request, req->owner, id, resp) == 0)
+		/* exactly 200 and an id: old clients take nothing else */
+		cic_buf_printf(&resp->body, "{\"id\":\"%s\"}\n", id);
 }
 
 void

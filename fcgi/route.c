@@ -28,6 +28,8 @@ static const struct entry {
 	{ "/build/", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
 	{ "/build/*", NEEDS_USER, { [METHOD_GET] = h_build_get } },
 	{ "/builds/*", NEEDS_USER, { [METHOD_GET] = h_builds_get } },
+	{ "/catalog", NEEDS_USER, { [METHOD_GET] = h_catalog } },
+	{ "/machines", NEEDS_USER, { [METHOD_GET] = h_machines } },
 	{ "/health", OPEN, { [METHOD_GET] = h_health } },
 };
 

@@ -26,6 +26,12 @@ void h_build_get(struct app *app, const struct req *req, const char *rest,
 /* h_builds.c */
 void h_builds_get(struct app *app, const struct req *req, const char *rest,
     struct resp *resp);
+/* h_catalog.c */
+void h_catalog(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp);
+/* h_machines.c */
+void h_machines(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp);
 /* h_health.c */
 void h_health(struct app *app, const struct req *req, const char *rest,
     struct resp *resp);
