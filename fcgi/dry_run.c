@@ -1,8 +1,8 @@
 /* What would come of a request; see dry_run.h. */
 #include "dry_run.h"
 
-#include "accept.h"
 #include "app.h"
+#include "ask.h"
 #include "json.h"
 #include "log.h"
 #include "outlook.h"
@@ -45,14 +45,14 @@ print(struct resp *resp, const struct cic_request *request,
 }
 
 void
-dry_run_answer(struct app *app, const struct cic_request *request,
-    const char *owner, struct resp *resp)
+dry_run(struct app *app, const struct req *req,
+    const struct cic_request *request, struct resp *resp)
 {
 	struct cic_outlook outlook;
 	struct cic_store *store;
 	struct cic_err err;
 
-	if (accept_allowed(app, request, owner, resp) != 0)
+	if (ask_allowed(app, req, request, resp) != 0)
 		return;
 	store = app_store(app, &err);
 	if (store != NULL && cic_outlook(store, app->conf, request, &outlook,

@@ -6,10 +6,11 @@
 
 struct app;
 struct cic_request;
+struct req;
 struct resp;
 
-/* Nothing is written, and the owner's quota does not matter. */
-void dry_run_answer(struct app *app, const struct cic_request *request,
-    const char *owner, struct resp *resp);
+/* Nothing is written, and the user's quota does not matter. */
+void dry_run(struct app *app, const struct req *req,
+    const struct cic_request *request, struct resp *resp);
 
 #endif

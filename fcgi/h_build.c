@@ -3,8 +3,8 @@
  */
 #include "route.h"
 
-#include "accept.h"
 #include "app.h"
+#include "ask.h"
 #include "dry_run.h"
 #include "id.h"
 #include "log.h"
@@ -33,18 +33,16 @@ h_build_post(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
 {
 	struct cic_request request;
-	char id[CIC_ID_TEXT];
-	long dry_run = 0;
+	long dry = 0;
 
 	(void)rest;
-	if (req_query_number(req, "dry_run", 0, 1, &dry_run, resp) < 0 ||
+	if (req_query_number(req, "dry_run", 0, 1, &dry, resp) < 0 ||
 	    read_request(app, req, &request, resp) != 0)
 		return;
-	if (dry_run != 0)
-		dry_run_answer(app, &request, req->owner, resp);
-	else if (accept_request(app, &request, req->owner, id, resp) == 0)
-		/* exactly 200 and an id: old clients take nothing else */
-		cic_buf_printf(&resp->body, "{\"id\":\"%s\"}\n", id);
+	if (dry != 0)
+		dry_run(app, req, &request, resp);
+	else
+		ask(app, req, &request, resp);
 }
 
 void

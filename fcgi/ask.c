@@ -1,22 +1,23 @@
-/* Taking a request in; see accept.h. */
-#include "accept.h"
+/* Asking for a build; see ask.h. */
+#include "ask.h"
 
 #include <stdio.h>
 
 #include "app.h"
 #include "log.h"
 #include "outlook.h"
+#include "req.h"
 #include "resp.h"
 #include "wake.h"
 
 #define RETRY_QUOTA	60	/* seconds */
 
 int
-accept_allowed(const struct app *app, const struct cic_request *request,
-    const char *owner, struct resp *resp)
+ask_allowed(const struct app *app, const struct req *req,
+    const struct cic_request *request, struct resp *resp)
 {
 	if (!cic_request_is_base(request) ||
-	    cic_conf_is_admin(app->conf, owner))
+	    cic_conf_is_admin(app->conf, req->owner))
 		return 0;
 	resp_problem(resp, PROBLEM_FORBIDDEN, "workflow: the base image (BASE) is "
 	    "everybody's; only the users of service.admins may build it");
@@ -52,26 +53,28 @@ look(struct app *app, struct cic_store *store, struct cic_accept *accept,
 	return 0;
 }
 
-int
-accept_request(struct app *app, const struct cic_request *request,
-    const char *owner, char id[CIC_ID_TEXT], struct resp *resp)
+void
+ask(struct app *app, const struct req *req, const struct cic_request *request,
+    struct resp *resp)
 {
-	struct cic_accept accept = { .request = request, .owner = owner,
+	struct cic_accept accept = { .request = request, .owner = req->owner,
 	    .min_free = (uint64_t)app->conf->min_free_space << 20 };
 	struct cic_store *store;
+	char id[CIC_ID_TEXT];
 	struct cic_err err;
 	bool joined;
 
-	if (accept_allowed(app, request, owner, resp) != 0)
-		return -1;
+	if (ask_allowed(app, req, request, resp) != 0)
+		return;
 	store = app_store(app, &err);
 	if (store == NULL || look(app, store, &accept, &err) != 0 ||
 	    cic_store_accept(store, &accept, id, &joined, &err) != 0) {
 		refuse(resp, &err);
-		return -1;
+		return;
 	}
 	cic_wake_poke(app->db);
 	cic_log_info("build %s: %s by %s", id, joined ? "joined" : "asked for",
-	    owner);
-	return 0;
+	    req->owner);
+	/* exactly 200 and an id: old clients take nothing else */
+	cic_buf_printf(&resp->body, "{\"id\":\"%s\"}\n", id);
 }
