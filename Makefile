@@ -28,7 +28,7 @@ LIB = $(BUILD)/libcic.a
 LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 # worker/ holds two programs; what both need stands in the second list, too
-WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end refresh)
+WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end share refresh)
 BUILD_OBJ = $(filter-out $(WORKER_ALONE),$(patsubst %.c,$(BUILD)/%.o,$(wildcard worker/*.c)))
 WORKER_OBJ = $(WORKER_ALONE) $(patsubst %,$(BUILD)/worker/%.o,sweep cgroup job journal \
 	progress buildlog loglines publish tools)
@@ -120,6 +120,7 @@ lint:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/libexec/cic $(DESTDIR)$(PREFIX)/bin \
 	    $(DESTDIR)$(PREFIX)/share/cic/image/base $(DESTDIR)$(PREFIX)/share/cic/nginx \
+	    $(DESTDIR)$(PREFIX)/share/cic/apache \
 	    $(DESTDIR)$(PREFIX)/share/cic/systemd \
 	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
 	    $(DESTDIR)/etc/cic
@@ -131,6 +132,7 @@ install: all
 	install -m 644 conf/image/base/Dockerfile \
 	    $(DESTDIR)$(PREFIX)/share/cic/image/base
 	install -m 644 nginx/*.conf $(DESTDIR)$(PREFIX)/share/cic/nginx
+	install -m 644 conf/apache/*.conf $(DESTDIR)$(PREFIX)/share/cic/apache
 	install -m 644 conf/systemd/* $(DESTDIR)$(PREFIX)/share/cic/systemd
 	install -m 644 conf/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 conf/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8

@@ -28,3 +28,13 @@ app_store(struct app *app, struct cic_err *err)
 	pthread_mutex_unlock(&app->lock);
 	return store;
 }
+
+bool
+app_worker_lives(const struct app *app)
+{
+	char lock[CIC_PATH_MAX];
+	struct cic_err ignored;
+
+	return cic_path_format(lock, &ignored, "%s/worker.lock",
+	    app->db) == 0 && cic_lock_is_held(lock);
+}

@@ -26,6 +26,9 @@ int app_init(struct app *app, const struct cic_conf *conf,
     struct cic_err *err);
 void app_release(struct app *app);
 
+/* Is there a cic-worker for this store? */
+bool app_worker_lives(const struct app *app);
+
 /* The open store, or NULL with err. */
 struct cic_store *app_store(struct app *app, struct cic_err *err);
 

@@ -6,18 +6,7 @@
 #include <stdio.h>
 
 #include "app.h"
-#include "path.h"
 #include "resp.h"
-
-static bool
-worker_lives(const struct app *app)
-{
-	char lock[CIC_PATH_MAX];
-	struct cic_err ignored;
-
-	return cic_path_format(lock, &ignored, "%s/worker.lock",
-	    app->db) == 0 && cic_lock_is_held(lock);
-}
 
 void
 h_health(struct app *app, const struct req *req, const char *rest,
@@ -26,7 +15,7 @@ h_health(struct app *app, const struct req *req, const char *rest,
 	struct cic_store *store;
 	struct cic_err err;
 	size_t queued = 0;
-	bool ok, worker = worker_lives(app);
+	bool ok, worker = app_worker_lives(app);
 
 	(void)req;
 	(void)rest;

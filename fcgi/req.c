@@ -2,6 +2,7 @@
 #include "req.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,6 +10,8 @@
 #include <fcgiapp.h>
 
 #include "app.h"
+#include "digest.h"
+#include "store_token.h"
 
 /* A parameter, never NULL. */
 static const char *
@@ -47,11 +50,9 @@ read_path(struct req *req, const struct app *app, const char *uri)
 		uri += len + 1;
 	else
 		uri += len;
-	len = strcspn(uri, "#");
-	if (len >= sizeof(req->query))
-		return false;
-	memcpy(req->query, uri, len);
-	req->query[len] = '\0';
+	req->query_len = strcspn(uri, "#");
+	snprintf(req->query, sizeof(req->query), "%.*s", (int)req->query_len,
+	    uri);
 	return true;
 }
 
@@ -104,25 +105,94 @@ read_body(struct req *req, struct FCGX_Request *fcgx, struct resp *resp)
 	return 0;
 }
 
+static bool
+has_control(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return true;
+	return false;
+}
+
+/* The token in an Authorization header; false when there is none. */
+static bool
+token_of(const char *authorization, char *out, size_t size)
+{
+	size_t len = strcspn(authorization, " ");
+
+	if (len != strlen("Basic") ||
+	    strncasecmp(authorization, "Basic", len) != 0)
+		return false;
+	authorization += len;
+	authorization += strspn(authorization, " \t");
+	len = cic_base64_read(authorization, out, size - 1);
+	out[len] = '\0';
+	out[strcspn(out, ":")] = '\0';
+	return cic_token_is_like(out);
+}
+
+static int
+read_owner(struct req *req, struct FCGX_Request *fcgx, struct resp *resp)
+{
+	const char *owner = param(fcgx, "REMOTE_USER");
+
+	if (strlen(owner) >= sizeof(req->owner)) {
+		resp_problem(resp, PROBLEM_BAD_REQUEST, "the user name is "
+		    "longer than %zu bytes", sizeof(req->owner) - 1);
+		return -1;
+	}
+	/* it will stand in headers and in lines of a log */
+	if (has_control(owner)) {
+		resp_problem(resp, PROBLEM_BAD_REQUEST,
+		    "the user name has a control character");
+		return -1;
+	}
+	memcpy(req->owner, owner, strlen(owner) + 1);
+	if (owner[0] == '\0' && !token_of(param(fcgx, "HTTP_AUTHORIZATION"),
+	    req->owner, sizeof(req->owner)))
+		req->owner[0] = '\0';
+	return 0;
+}
+
+/* Cut short when it is too long: then it is no range, or not our ETag, and the
+ * whole file is a right answer. */
+static void
+read_header(const struct FCGX_Request *fcgx, const char *name, char out[64])
+{
+	snprintf(out, 64, "%s", param(fcgx, name));
+}
+
+static enum handoff
+read_handoff(const char *name)
+{
+	if (strcmp(name, "X-Accel-Redirect") == 0)
+		return HANDOFF_ACCEL;
+	return strcmp(name, "X-Sendfile") == 0 ? HANDOFF_SENDFILE :
+	    HANDOFF_NONE;
+}
+
 int
 req_read(struct req *req, const struct app *app, struct FCGX_Request *fcgx,
     struct resp *resp)
 {
-	const char *owner = param(fcgx, "REMOTE_USER");
-
 	*req = (struct req){ .body = NULL };
 	req->method = read_method(param(fcgx, "REQUEST_METHOD"));
+	req->head = strcmp(param(fcgx, "REQUEST_METHOD"), "HEAD") == 0;
+	req->handoff = read_handoff(param(fcgx, "CIC_HANDOFF"));
+	read_header(fcgx, "HTTP_RANGE", req->range);
+	read_header(fcgx, "HTTP_IF_RANGE", req->if_range);
 	if (!read_path(req, app, param(fcgx, "REQUEST_URI"))) {
 		resp_problem(resp, PROBLEM_NOT_FOUND,
 		    "there is nothing at this address");
 		return -1;
 	}
-	if (strlen(owner) >= sizeof(req->owner)) {
-		resp_problem(resp, PROBLEM_BAD_REQUEST, "the user name is longer than %zu "
-		    "bytes", sizeof(req->owner) - 1);
+	if (req->query_len >= sizeof(req->query)) {
+		resp_problem(resp, PROBLEM_BAD_REQUEST, "the query is longer "
+		    "than %zu bytes", sizeof(req->query) - 1);
 		return -1;
 	}
-	memcpy(req->owner, owner, strlen(owner) + 1);
+	if (read_owner(req, fcgx, resp) != 0)
+		return -1;
 	return req->method == METHOD_POST ? read_body(req, fcgx, resp) : 0;
 }
 

@@ -2,13 +2,20 @@
  * One request, copied out of FastCGI and checked for size.
  *
  * Parameters come from the web server: REQUEST_METHOD, REQUEST_URI,
- * CONTENT_TYPE, CONTENT_LENGTH, REMOTE_USER.  The path is the URI's as sent,
- * without the prefix; none of our paths needs %-escapes, so none are decoded.
+ * CONTENT_TYPE, CONTENT_LENGTH, REMOTE_USER, CIC_HANDOFF (file.h).  The path is
+ * the URI's as sent, without the prefix; none of our paths needs %-escapes, so
+ * none are decoded.
+ *
+ * REMOTE_USER is a user whose password the web server has checked, or a token,
+ * which it has not (who.h).  Where it lets tokens through without naming them,
+ * they are found in HTTP_AUTHORIZATION; a user named there is nobody.
  */
 #ifndef CIC_REQ_H
 #define CIC_REQ_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "build.h"
 #include "resp.h"
@@ -22,11 +29,21 @@ struct FCGX_Request;
 
 enum method { METHOD_GET, METHOD_POST, METHOD_DELETE, METHOD__MAX };
 
+/* How the web server wants to be told of a file that it shall send. */
+enum handoff { HANDOFF_NONE, HANDOFF_ACCEL, HANDOFF_SENDFILE };
+
 struct req {
 	enum method	 method;		/* METHOD__MAX: another one */
+	bool		 head;			/* a GET without the body */
 	char		 path[REQ_PATH_MAX];	/* "/build/…" */
 	char		 query[REQ_QUERY_MAX];	/* as sent, without the "?" */
-	char		 owner[CIC_OWNER_MAX];	/* "" when nobody is named */
+	size_t		 query_len;
+	char		 owner[CIC_OWNER_MAX];	/* "" when nobody is named; a
+						 * token until who_resolve */
+	int64_t		 token_expires;		/* 0: came with a password */
+	enum handoff	 handoff;
+	char		 range[64];		/* header Range; "" without */
+	char		 if_range[64];
 	char		*body;			/* heap; NULL without one */
 	size_t		 body_len;
 };

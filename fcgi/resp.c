@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <fcgiapp.h>
 
@@ -59,7 +60,7 @@ void
 resp_init(struct resp *resp)
 {
 	*resp = (struct resp){ .status = 200,
-	    .content_type = "application/json" };
+	    .content_type = "application/json", .owner = "", .fd = -1 };
 	cic_buf_init(&resp->body, BODY_MAX);
 }
 
@@ -67,6 +68,8 @@ void
 resp_release(struct resp *resp)
 {
 	cic_buf_release(&resp->body);
+	if (resp->fd >= 0)
+		close(resp->fd);
 }
 
 /* `field` may be NULL. */
@@ -147,12 +150,46 @@ resp_store_failure(struct resp *resp, const struct cic_err *err)
 	    err->code == CIC_ENOSPC ? 300 : 5);
 }
 
-void
-resp_send(const struct resp *resp, struct FCGX_Request *fcgx)
+/* A piece of a file, which may be larger than memory.  One that has become
+ * shorter ends the answer early, and the client sees that. */
+static void
+send_file(const struct resp *resp, struct FCGX_Request *fcgx)
 {
+	uint64_t at = resp->fd_at, end = at + resp->fd_len;
+	char chunk[32768];
+	size_t want;
+	ssize_t n;
+
+	for (; at < end; at += (uint64_t)n) {
+		want = end - at < sizeof(chunk) ? (size_t)(end - at) :
+		    sizeof(chunk);
+		n = pread(resp->fd, chunk, want, (off_t)at);
+		if (n <= 0 || FCGX_PutStr(chunk, (int)n, fcgx->out) != (int)n)
+			return;
+	}
+}
+
+void
+resp_send(const struct resp *resp, bool head, struct FCGX_Request *fcgx)
+{
+	bool from_file = resp->fd >= 0 && resp->status < 400;
+	uint64_t len = from_file ? resp->fd_len : resp->body.len;
+
 	FCGX_FPrintF(fcgx->out, "Status: %d %s\r\nContent-Type: %s\r\n"
-	    "Content-Length: %lu\r\nCache-Control: no-store\r\n%s\r\n",
-	    resp->status, title(resp->status), resp->content_type,
-	    (unsigned long)resp->body.len, resp->header);
-	FCGX_PutStr(resp->body.data, (int)resp->body.len, fcgx->out);
+	    "Cache-Control: no-store\r\n%s%s", resp->status,
+	    title(resp->status), resp->content_type, resp->header,
+	    resp->handoff);
+	if (resp->owner[0] != '\0')
+		FCGX_FPrintF(fcgx->out, "Cic-Owner: %s\r\n", resp->owner);
+	/* who hands over does not know the length; 204 has none */
+	if (resp->handoff[0] == '\0' && resp->status != 204)
+		FCGX_FPrintF(fcgx->out, "Content-Length: %lu\r\n",
+		    (unsigned long)len);
+	FCGX_PutStr("\r\n", 2, fcgx->out);
+	if (head || resp->handoff[0] != '\0')
+		return;
+	if (from_file)
+		send_file(resp, fcgx);
+	else
+		FCGX_PutStr(resp->body.data, (int)resp->body.len, fcgx->out);
 }

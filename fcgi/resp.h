@@ -4,8 +4,11 @@
 #ifndef CIC_RESP_H
 #define CIC_RESP_H
 
+#include <stdint.h>
+
 #include "buf.h"
 #include "err.h"
+#include "path.h"
 
 struct FCGX_Request;
 
@@ -34,6 +37,13 @@ struct resp {
 	const char	*content_type;
 	char		 header[256];	/* more headers, each with "\r\n" */
 	struct cic_buf	 body;
+	const char	*owner;		/* who asked, for the web server's log */
+	/* instead of a body: the header by which the web server sends a file,
+	 * or an open file's bytes (file.h) */
+	char		 handoff[CIC_PATH_MAX + 32];
+	int		 fd;		/* -1: none; closed on release, and
+					 * not sent with an error */
+	uint64_t	 fd_at, fd_len;
 };
 
 void resp_init(struct resp *resp);
@@ -56,7 +66,8 @@ void resp_problem_request(struct resp *resp, const char *message);
  * Retry-After. */
 void resp_store_failure(struct resp *resp, const struct cic_err *err);
 
-/* Send it; the web server buffers, a client that has gone is no error. */
-void resp_send(const struct resp *resp, struct FCGX_Request *fcgx);
+/* Send it, with a body or (`head`) without.  The web server buffers; a client
+ * that has gone is no error. */
+void resp_send(const struct resp *resp, bool head, struct FCGX_Request *fcgx);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "req.h"
 #include "resp.h"
+#include "who.h"
 
 /* In the order of enum method. */
 static const char *const method_names[METHOD__MAX] = {
@@ -15,13 +16,13 @@ static const char *const method_names[METHOD__MAX] = {
 	[METHOD_DELETE] = "DELETE",
 };
 
-enum { NEEDS_USER = 0, OPEN = 1, NEEDS_BODY = 2 };
+enum { NEEDS_USER = 0, OPEN = 1, NEEDS_BODY = 2, SILENT = 4 };
 
 static const struct entry {
 	const char	*path;		/* `*` is one part, without a slash */
 	int		 flags;		/* OPEN: without a user; NEEDS_BODY: its
-					 * POST */
-	handler		 by_method[METHOD__MAX];
+					 * POST; SILENT: errors have no body */
+	handler_fn	*by_method[METHOD__MAX];
 } routes[] = {
 	/* old clients post to both: no redirect, they would not follow it */
 	{ "/build", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
@@ -30,6 +31,16 @@ static const struct entry {
 	{ "/builds/*", NEEDS_USER, { [METHOD_GET] = h_builds_get } },
 	{ "/catalog", NEEDS_USER, { [METHOD_GET] = h_catalog } },
 	{ "/machines", NEEDS_USER, { [METHOD_GET] = h_machines } },
+	{ "/builds", NEEDS_USER, { [METHOD_GET] = h_builds_list } },
+	{ "/builds/*/log", NEEDS_USER, { [METHOD_GET] = h_log } },
+	{ "/tokens", NEEDS_BODY, { [METHOD_GET] = h_tokens_get,
+	    [METHOD_POST] = h_tokens_post } },
+	{ "/tokens/*", NEEDS_USER, { [METHOD_DELETE] = h_tokens_delete } },
+	{ "/whoami", NEEDS_USER, { [METHOD_GET] = h_whoami } },
+	{ "/images", NEEDS_USER, { [METHOD_GET] = h_images_list } },
+	{ "/images/*", NEEDS_USER, { [METHOD_GET] = h_images_get } },
+	{ "/images/download/*", SILENT, { [METHOD_GET] = h_download } },
+	{ "/metrics", OPEN, { [METHOD_GET] = h_metrics } },
 	{ "/health", OPEN, { [METHOD_GET] = h_health } },
 };
 
@@ -67,7 +78,7 @@ wrong_method(const struct entry *entry, struct resp *resp)
 }
 
 void
-route(struct app *app, const struct req *req, struct resp *resp)
+route(struct app *app, struct req *req, struct resp *resp)
 {
 	const struct entry *entry = NULL;
 	char rest[REQ_PATH_MAX];
@@ -82,14 +93,14 @@ route(struct app *app, const struct req *req, struct resp *resp)
 	else if (req->method == METHOD__MAX ||
 	    entry->by_method[req->method] == NULL)
 		wrong_method(entry, resp);
-	else if (!(entry->flags & OPEN) && req->owner[0] == '\0')
-		/* the web server names the user; without one it is set up
-		 * wrongly, and nobody is let in */
-		resp_problem(resp, PROBLEM_UNAUTHORIZED, "no user name");
+	else if (!(entry->flags & OPEN) && who_resolve(app, req, resp) != 0)
+		;	/* nobody, and resp says so */
 	else if ((entry->flags & NEEDS_BODY) && req->method == METHOD_POST &&
 	    req->body == NULL)
 		resp_problem(resp, PROBLEM_LENGTH_REQUIRED,
 		    "Content-Length is missing");
 	else
 		entry->by_method[req->method](app, req, rest, resp);
+	if (entry != NULL && (entry->flags & SILENT) && resp->status >= 400)
+		cic_buf_reset(&resp->body);
 }

@@ -10,30 +10,27 @@ struct resp;
 
 /* A handler fills `resp`.  `rest` is what the path says in the place of the
  * route's `*` ("" when it has none). */
-typedef void (*handler)(struct app *app, const struct req *req,
+typedef void handler_fn(struct app *app, const struct req *req,
     const char *rest, struct resp *resp);
 
-/* Answer a request: the handler's answer, or 401, 404, 405 with Allow. */
-void route(struct app *app, const struct req *req, struct resp *resp);
+/* Answer a request: the handler's answer, or 401, 404, 405 with Allow.
+ * A token in `req` becomes its owner. */
+void route(struct app *app, struct req *req, struct resp *resp);
 
 /* Handlers, by file. */
 
-/* h_build.c */
-void h_build_post(struct app *app, const struct req *req, const char *rest,
-    struct resp *resp);
-void h_build_get(struct app *app, const struct req *req, const char *rest,
-    struct resp *resp);
-/* h_builds.c */
-void h_builds_get(struct app *app, const struct req *req, const char *rest,
-    struct resp *resp);
-/* h_catalog.c */
-void h_catalog(struct app *app, const struct req *req, const char *rest,
-    struct resp *resp);
-/* h_machines.c */
-void h_machines(struct app *app, const struct req *req, const char *rest,
-    struct resp *resp);
-/* h_health.c */
-void h_health(struct app *app, const struct req *req, const char *rest,
-    struct resp *resp);
+handler_fn
+	h_build_post, h_build_get,		/* h_build.c */
+	h_builds_get,				/* h_builds.c */
+	h_builds_list,				/* h_builds_list.c */
+	h_log,					/* h_log.c */
+	h_images_list, h_images_get,		/* h_images.c */
+	h_download,				/* h_download.c */
+	h_tokens_post, h_tokens_get,		/* h_tokens.c */
+	h_tokens_delete, h_whoami,
+	h_catalog,				/* h_catalog.c */
+	h_machines,				/* h_machines.c */
+	h_health,				/* h_health.c */
+	h_metrics;				/* h_metrics.c */
 
 #endif

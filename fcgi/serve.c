@@ -52,7 +52,7 @@ answer(struct server *server, FCGX_Request *fcgx)
 	resp_init(&resp);
 	if (req_read(&req, &server->app, fcgx, &resp) == 0)
 		route(&server->app, &req, &resp);
-	resp_send(&resp, fcgx);
+	resp_send(&resp, req.head, fcgx);
 	req_release(&req);
 	resp_release(&resp);
 }

@@ -41,6 +41,7 @@ static const struct key {
 	{ "service", "admins", LIST, AT(admins), "", 0, 0, NULL },
 	{ "service", "service_accounts", LIST, AT(service_accounts), "", 0, 0,
 	    NULL },
+	{ "service", "web_group", WORD, AT(web_group), "", 0, 0, NULL },
 	{ "repositories", "workflow_repository", REPOSITORY,
 	    AT(workflow_repository), NULL, 0, 0, NULL },
 	{ "repositories", "software_repository", REPOSITORY,

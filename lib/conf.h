@@ -40,6 +40,7 @@ struct cic_conf {
 	int	 threads;		/* of cic.fcgi */
 	struct cic_list admins;		/* user names */
 	struct cic_list service_accounts;	/* users without a quota */
+	char	*web_group;		/* may read logs of builds; "" is none */
 	/* repositories */
 	char	*workflow_repository;	/* git URL or folder */
 	char	*software_repository;

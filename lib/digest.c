@@ -148,3 +148,26 @@ cic_base64(struct cic_buf *out, const void *data, size_t len)
 	}
 	explicit_bzero(text, sizeof(text));
 }
+
+size_t
+cic_base64_read(const char *text, char *out, size_t max)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned bits = 0, have = 0;
+	const char *at;
+	size_t len = 0;
+
+	for (; *text != '\0' && len < max; text++) {
+		at = strchr(alphabet, *text);
+		if (at == NULL)
+			break;
+		bits = (bits << 6 | (unsigned)(at - alphabet)) & 0xffff;
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			out[len++] = (char)(bits >> have & 0xff);
+		}
+	}
+	return len;
+}

@@ -32,4 +32,8 @@ int cic_digest_file(const char *path, char hex[CIC_SHA256_HEX], uint64_t *size,
 struct cic_buf;
 void cic_base64(struct cic_buf *out, const void *data, size_t len);
 
+/* The bytes that base64 text stands for, `max` of them at most; reading ends
+ * at the first character that is none of base64's.  Returns their number. */
+size_t cic_base64_read(const char *text, char *out, size_t max);
+
 #endif

@@ -7,10 +7,11 @@
  *				among what he has waiting, if anybody
  *	active	SHA-256 of the request	id of the build in flight
  *	names	output file name	what it stands for, builds that use it
- *	owners	owner, NUL, sequence	build id
+ *	owners	owner, NUL, sequence	build id; the owner "" has all of them
  *	images	output file name	record of the published file, JSON
  *	meta	name			schema version, last sequence number
  *	catalog	name			what the registries hold (store_catalog.h)
+ *	tokens	SHA-256 of the token	whose it is, JSON (store_token.h)
  *
  * Every change is one write transaction over all databases it touches, synced
  * before the call returns 0: what was reported as done survives a power cut.
@@ -128,6 +129,40 @@ int cic_store_each_running(struct cic_store *store,
 /* The record of a published file.  CIC_ENOENT when there is none. */
 int cic_store_image(struct cic_store *store, const char *file,
     struct cic_image *image, struct cic_err *err);
+
+/* Which builds to list; what is "" or 0 does not matter. */
+struct cic_build_query {
+	const char	*owner;		/* NULL: everybody's */
+	unsigned	 states;	/* 1 << enum cic_state, … */
+	const char	*workflow, *step;
+	uint64_t	 before;	/* only older ones: by `seq` */
+};
+
+/*
+ * Call `visit` with builds, newest first, until it returns false (it does not
+ * want the one it got) or the oldest is seen.  `visit` must not write to the
+ * store.  After many that do not fit the query the walk stops, too.
+ * `next` is the `before` to go on with, 0 at the end: builds that are added
+ * meanwhile change nothing about what is older.
+ */
+int cic_store_list_builds(struct cic_store *store,
+    const struct cic_build_query *query,
+    bool (*visit)(const struct cic_build *build, void *arg), void *arg,
+    uint64_t *next, struct cic_err *err);
+
+/* Likewise the records of published files (JSON, as cic_store_change wrote
+ * them) in the order of their names, from `from` on ("": the first), or what
+ * comes next when there is none of that name. */
+int cic_store_list_images(struct cic_store *store, const char *from,
+    bool (*visit)(const char *file, const char *json, size_t len, void *arg),
+    void *arg, struct cic_err *err);
+
+/* What the store holds, counted. */
+struct cic_store_counts {
+	size_t	builds, queued, running, images;
+};
+int cic_store_count(struct cic_store *store, struct cic_store_counts *counts,
+    struct cic_err *err);
 
 /* Builds waiting in the queue. */
 int cic_store_queue_length(struct cic_store *store, size_t *length,

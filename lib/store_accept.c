@@ -88,7 +88,8 @@ create(struct cic_store *store, MDB_txn *txn, const unsigned char key[32],
 	    cic_db_put_build(store, txn, build, err) != 0 ||
 	    cic_db_put_queue(store, txn, build,
 	    accept->uncounted ? NULL : owner, err) != 0 ||
-	    cic_db_put_owner(store, txn, build, owner, err) != 0)
+	    cic_db_put_owner(store, txn, build, owner, err) != 0 ||
+	    cic_db_put_owner(store, txn, build, "", err) != 0)
 		return -1;
 	return cic_db_put(store, txn, DB_ACTIVE, cic_db_val(key, 32), cic_db_val(id, 16), err);
 }

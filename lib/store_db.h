@@ -17,7 +17,7 @@
 #define CIC_STORE_RECORD_MAX	65536
 
 enum db { DB_STATUS, DB_BUILDS, DB_QUEUE, DB_ACTIVE, DB_NAMES, DB_OWNERS,
-	DB_IMAGES, DB_META, DB_CATALOG, DB__MAX };
+	DB_IMAGES, DB_META, DB_TOKENS, DB_CATALOG, DB__MAX };
 
 struct cic_store {
 	MDB_env				*env;
@@ -74,6 +74,10 @@ int cic_db_del_queue(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, struct cic_err *err);
 int cic_db_put_owner(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, const char *owner, struct cic_err *err);
+/* The key of an owner's entry; returns its length. */
+#define CIC_DB_OWNER_KEY_MAX	(CIC_OWNER_MAX + 8)
+size_t cic_db_owner_key(const char *owner, uint64_t seq,
+    unsigned char key[CIC_DB_OWNER_KEY_MAX]);
 /* Give the build its names: the plain ones unless they stand for something
  * else already, then the ones with a suffix. */
 int cic_db_take_names(struct cic_store *store, MDB_txn *txn,

@@ -103,18 +103,27 @@ cic_db_del_queue(struct cic_store *store, MDB_txn *txn,
 	return cic_db_del(store, txn, DB_QUEUE, cic_db_val(seq, 8), err);
 }
 
-int
-cic_db_put_owner(struct cic_store *store, MDB_txn *txn, const struct cic_build *build,
-    const char *owner, struct cic_err *err)
+size_t
+cic_db_owner_key(const char *owner, uint64_t seq,
+    unsigned char key[CIC_DB_OWNER_KEY_MAX])
 {
-	unsigned char key[CIC_OWNER_MAX + 8], id[16];
 	size_t len = strnlen(owner, CIC_OWNER_MAX - 1);
 
 	memcpy(key, owner, len);
 	key[len] = '\0';
-	be64(build->seq, key + len + 1);
+	be64(seq, key + len + 1);
+	return len + 9;
+}
+
+int
+cic_db_put_owner(struct cic_store *store, MDB_txn *txn, const struct cic_build *build,
+    const char *owner, struct cic_err *err)
+{
+	unsigned char key[CIC_DB_OWNER_KEY_MAX], id[16];
+	size_t len = cic_db_owner_key(owner, build->seq, key);
+
 	cic_id_parse(build->id, id);
-	return cic_db_put(store, txn, DB_OWNERS, cic_db_val(key, len + 9), cic_db_val(id, 16), err);
+	return cic_db_put(store, txn, DB_OWNERS, cic_db_val(key, len), cic_db_val(id, 16), err);
 }
 
 /* What a name stands for, how many builds in flight use it, and whether a file

@@ -11,8 +11,8 @@
 # Each script has a folder of its own, $T, removed at the end unless T_KEEP=1.  Whatever start started is stopped.
 # A test prints what it got when it fails; when one failed, the end of the logs follows.
 #
-# Public: rig config start stop restart_worker api submit status_of field state_at_end wait_for ok is like done_testing
-# Variables: top (checkout), T, code and body (of the last api call)
+# Public: rig standin config start stop restart_worker api submit status_of field state_at_end wait_for ok is like done_testing
+# Variables: top (checkout), T, code, body and headers (of the last api call)
 
 set -u
 # t/long/ is one folder further down
@@ -24,6 +24,7 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/cic-t.XXXXXX")
 IMAGES=localhost/t$(printf '%s' "$T" | cksum | cut -d' ' -f1)/
 T_COUNT=0 T_FAILED=0 T_STARTED=0
 PREFIX=/image_creation
+ANSWERS=$top/${BUILD:-build}/answers    # for 95-openapi.t
 
 cleanup() {
     rc=$?
@@ -117,11 +118,20 @@ rig() {
     done
 }
 
+# standin - in place of `rig podman`: an engine that builds nothing (t/rig/engine-standin); its folder is $STAND
+standin() {
+    STAND=$T/stand
+    mkdir -p "$STAND/root/bin"
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$top/t/rig/engine-standin" "$STAND" > "$T/engine"
+    chmod 755 "$T/engine"
+    PODMAN=$T/engine PODMAN_BUILD_ARGS='' BASE_IMAGE=base:latest
+}
+
 # yaml_words WORD... - ["a", "b"]
 yaml_words() { printf '"%s", ' "$@" | sed -e 's/^"", $//' -e 's/, $//' -e 's/.*/[&]/'; }
 
 # config ENGINE CONVERTER - the settings of $T; extra lines of the groups registry, build and limits in
-# $MORE_REGISTRY, $MORE_BUILD, $MORE_LIMITS
+# $MORE_REGISTRY, $MORE_BUILD, $MORE_LIMITS; of service in $MORE_SERVICE
 config() {
     case $1 in
         podman) engine_command=${ENGINE_COMMAND:-$PODMAN} build_args=$PODMAN_BUILD_ARGS ;;
@@ -133,6 +143,7 @@ config() {
     cat > "$T/cic.yaml" <<END
 service:
   data: $T/data
+${MORE_SERVICE:-}
 repositories:
   workflow_repository: $T/git/$(basename "${REGISTRY:-workflow-registry}").git
   software_repository: $T/git/software-catalog.git
@@ -178,7 +189,22 @@ api() {
         "$@" "$CIC_URL$PREFIX$api_path") || code=000
     body=$(cat "$T/body" 2> /dev/null)
     headers=$(tr -d '\r' < "$T/headers" 2> /dev/null)
+    record_answer "$api_method" "$api_path"
     rm -f "$T/body" "$T/headers"
+}
+
+# record_answer METHOD PATH - the last call's answer, a line in a file of this test; a download without its body.
+# Several may be at it at once: a line is one write.
+record_answer() {
+    mkdir -p "$ANSWERS"
+    record_type=$(printf '%s\n' "$headers" | sed -n 's/^[Cc]ontent-[Tt]ype: *//p' | tail -n 1)
+    case $record_type in
+        *json*) record_body=$T/body ;;
+        *) record_body=/dev/null ;;
+    esac
+    [ "$code" = 000 ] || jq -cn --arg method "$1" --arg path "$2" --arg status "$code" --arg type "$record_type" \
+        --rawfile body "$record_body" '{method: $method, path: $path, status: ($status | tonumber), type: $type, body: $body}' |
+        dd of="$ANSWERS/$(basename "$0" .t).jsonl" oflag=append conv=notrunc bs=1M iflag=fullblock status=none
 }
 
 # post JSON [CURL-ARGS...]

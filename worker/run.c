@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "job.h"
 #include "cgroup.h"
 #include "log.h"
+#include "share.h"
 #include "sweep.h"
 
 #define OVERTIME	60	/* seconds past limits.build_timeout */
@@ -143,6 +145,7 @@ start_process(const struct worker *worker, struct run *run, int lock,
 	log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (log < 0)
 		return cic_err_errno(err, "open %s", path);
+	share_log(worker->conf, log, run->id);
 	/* an earlier start's number must not be taken for this one's */
 	rc = ftruncate(lock, 0) != 0 ? cic_err_errno(err, "%s", run->lock) :
 	    fork_build(worker, run, lock, log, err);
@@ -172,8 +175,11 @@ prepare(const struct worker *worker, struct run *run,
 	int lock, rc;
 
 	cic_store_image(worker->store, build->names.file, &known, &ignored);
-	if (cic_mkdir_p(run->folder, 0750, err) != 0)
+	/* the web server passes through to the log, and lists nothing */
+	if (cic_mkdir_p(run->folder, 0711, err) != 0)
 		return -1;
+	if (chmod(run->folder, 0711) != 0)
+		return cic_err_errno(err, "folder %s", run->folder);
 	lock = cic_lock_file(run->lock, 0600, err);
 	if (lock < 0)
 		return -1;

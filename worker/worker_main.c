@@ -25,6 +25,7 @@
 #include "engine_gc.h"
 #include "log.h"
 #include "refresh.h"
+#include "share.h"
 #include "run.h"
 #include "sweep.h"
 #include "tools.h"
@@ -201,7 +202,7 @@ open_signals(void)
 /* A folder that others must get into, whatever our umask.  One that is there
  * is its owner's business. */
 static int
-make_public_folder(const char *path, struct cic_err *err)
+make_public_folder(const char *path, mode_t mode, struct cic_err *err)
 {
 	struct stat st;
 
@@ -209,7 +210,7 @@ make_public_folder(const char *path, struct cic_err *err)
 		return 0;
 	if (cic_mkdir_p(path, 0755, err) != 0)
 		return -1;
-	return chmod(path, 0755) == 0 ? 0 :
+	return chmod(path, mode) == 0 ? 0 :
 	    cic_err_errno(err, "folder %s", path);
 }
 
@@ -219,7 +220,7 @@ make_store_folder(const struct cic_conf *conf, struct cic_err *err)
 {
 	char path[CIC_PATH_MAX];
 
-	if (make_public_folder(conf->data, err) != 0 ||
+	if (make_public_folder(conf->data, 0755, err) != 0 ||
 	    cic_path_format(path, err, "%s/db", conf->data) != 0)
 		return -1;
 	if (mkdir(path, 0770) == 0 && chmod(path, 02770) == 0)
@@ -235,8 +236,9 @@ check_site(const struct cic_conf *conf, int null_fd, struct cic_err *err)
 
 	if (make_store_folder(conf, err) != 0 ||
 	    cic_path_format(path, err, "%s/builds", conf->data) != 0 ||
-	    cic_mkdir_p(path, 0750, err) != 0 ||
-	    make_public_folder(conf->images_location, err) != 0)
+	    make_public_folder(path, 0711, err) != 0 ||
+	    make_public_folder(conf->images_location, 0755, err) != 0 ||
+	    share_check(conf, err) != 0)
 		return -1;
 	return tools_check(conf, true, null_fd, err);
 }

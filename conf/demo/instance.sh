@@ -4,7 +4,7 @@
 # usage: instance.sh start DIR    DIR holds cic.yaml; nginx, cic.fcgi and cic-worker are started unless they run
 #        instance.sh stop DIR     end them and the builds they left running
 #
-# start makes in DIR: nginx.conf, htpasswd, instance.env (CIC_URL, CIC_USER, CIC_PASSWORD; mode 0600), log/, *.pid,
+# start makes in DIR: nginx.conf, nginx/, htpasswd, instance.env (CIC_URL, CIC_USER, CIC_PASSWORD; mode 0600), log/, *.pid,
 # fcgi.sock.  Port and password are chosen once and kept in instance.env.
 #
 # Output: nothing when all is well.  Exit codes: 0 fine, 1 something did not start (the message says what, with the
@@ -55,15 +55,25 @@ write_credentials() {
         "http://127.0.0.1:$(random_port)" demo "$password" > "$dir/instance.env")
 }
 
-# The shipped snippet with the paths of this instance.
+# value KEY - of cic.yaml
+value() { sed -n "s/^  $1: *//p" "$dir/cic.yaml" | tr -d '"'; }
+
+# adapt FILE - a shipped snippet with the paths of this instance
+adapt() {
+    sed -e "s|/etc/cic/htpasswd|$dir/htpasswd|" -e "s|/run/cic/fcgi.sock|$dir/fcgi.sock|" \
+        -e "s|/var/lib/cic/images/|$(value images_location)/|" -e "s|/var/lib/cic/builds/|$(value data)/builds/|" \
+        -e "s|/var/log/nginx/|$dir/log/|" -e "s|/usr/local/share/cic/nginx/|$dir/nginx/|" \
+        -e "s|/usr/local/share/cic/openapi.json|$top/conf/openapi.json|" -e "s|/usr/local/bin/cic_cli|$top/cic_cli|" "$1"
+}
+
 write_nginx() {
     # shellcheck disable=SC1091 # written above
     . "$dir/instance.env"
     (umask 077; printf '%s:%s\n' "$CIC_USER" "$(printf '%s' "$CIC_PASSWORD" | openssl passwd -apr1 -stdin)" \
         > "$dir/htpasswd")
-    images=$(sed -n 's/^  images_location: *//p' "$dir/cic.yaml" | tr -d '"')
-    sed -e "s|/etc/cic/htpasswd|$dir/htpasswd|" -e "s|/run/cic/fcgi.sock|$dir/fcgi.sock|" \
-        -e "s|/var/lib/cic/images/|$images/|" "$top/nginx/cic.conf" > "$dir/cic-nginx.conf"
+    for snippet in cic.conf cic-http.conf cic-private.conf cic-public.conf; do
+        adapt "$top/nginx/$snippet" > "$dir/nginx/$snippet"
+    done
     # as root, nginx would read the files as somebody who may not enter this folder
     if [ "$(id -u)" -eq 0 ]; then user='user root root;'; else user=''; fi
     cat > "$dir/nginx.conf" <<END
@@ -73,7 +83,7 @@ pid $dir/nginx.pid;
 error_log $dir/log/nginx.log;
 events { worker_connections 1024; }
 http {
-	access_log $dir/log/access.log;
+	include $dir/nginx/cic-http.conf;
 	client_body_temp_path $dir/tmp/body;
 	proxy_temp_path $dir/tmp/proxy;
 	fastcgi_temp_path $dir/tmp/fastcgi;
@@ -82,7 +92,7 @@ http {
 	sendfile on;
 	server {
 		listen ${CIC_URL#http://};
-		include $dir/cic-nginx.conf;
+		include $dir/nginx/cic.conf;
 	}
 }
 END
@@ -123,7 +133,7 @@ settled() { healthy || ! alive cic.fcgi "$dir/cic.yaml" || ! alive cic-worker "$
 start() {
     [ -s "$dir/cic.yaml" ] || die "$dir/cic.yaml is missing."
     [ "${#dir}" -le 95 ] || die "the path $dir is too long for a Unix socket in it; use a shorter one."
-    mkdir -p "$dir/log" "$dir/tmp"
+    mkdir -p "$dir/log" "$dir/tmp" "$dir/nginx"
     write_credentials
     start_worker
     start_fcgi

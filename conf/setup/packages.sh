@@ -70,12 +70,18 @@ check tinyproxy-bin         -  -  a proxy, in a test
 check openssh-server        -  -  a git server by ssh, in a test
 check jq                    -  -  reads JSON answers
 check procps                -  -  ps and pkill: what runs, and whose child it is
+check ansible-core          -  -  a deployment's playbook, which existing clients are
+check python3-requests      -  -  downloads as a data pipeline does
+check python3-jsonschema    -  -  holds answers against the description of the API
+check wget                  -  -  downloads that are taken up again
 check docker.io             -  -  the docker engine, started privately by the tests
 check docker-cli           13  -  the docker client, a package of its own since Debian 13
 check docker-buildx        13  -  docker's buildx (Debian 12 has none: t/rig/buildx.sh)
 check iptables              -  -  the docker engine wants it
 check docker-registry       -  -  an image registry, started privately by the tests
 check libio-socket-ssl-perl -  -  an https server that misbehaves, in a test
+check apache2               -  -  the other web server, started privately by a test
+check libapache2-mod-xsendfile -  -  sends files that cic.fcgi names
 check libcap2-bin           -  -  setcap: a program with capabilities, in a test image
 check busybox-static        -  -  a shell that needs nothing else, in a test image
 check qemu-user-static      -  -  runs another processor's programs, for images of other platforms

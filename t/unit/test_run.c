@@ -30,6 +30,7 @@ setup_run(void **state)
 		return -1;
 	snprintf(program, sizeof(program), "%s/fake", dir);
 	conf = (struct cic_conf){ .data = dir, .images_location = dir,
+	    .web_group = "",
 	    .text = dir, .max_attempts = 1, .build_timeout = 3600 };
 	worker = (struct worker){ .conf = &conf, .store = store,
 	    .build_program = program, .null_fd = open("/dev/null", O_RDWR) };
