@@ -2,7 +2,7 @@
 # Goal: GET /catalog tells what the registries hold and nothing that a request could not say; a registry that is hostile,
 # gone or does not answer spoils neither that nor builds.
 . "$(dirname "$0")/lib.sh"
-rig podman
+standin
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 w=$T/registry
 git init --quiet --initial-branch=main "$w"
