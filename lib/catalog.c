@@ -52,7 +52,7 @@ by_name(const void *a, const void *b)
 static bool
 has_version(const struct cic_catalog *catalog, const char *name)
 {
-	struct cic_catalog_version key;
+	struct cic_catalog_version key = { .tag = false };
 	size_t branches = 0;
 
 	snprintf(key.name, sizeof(key.name), "%s", name);

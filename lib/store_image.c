@@ -120,7 +120,7 @@ cic_store_image(struct cic_store *store, const char *file,
 
 	if (cic_db_begin(store, false, &txn, err) != 0)
 		return -1;
-	rc = cic_db_get(store, txn, DB_IMAGES, cic_db_val(file, strlen(file)), &found, err);
+	rc = cic_db_get(store, txn, DB_IMAGES, key_of(file), &found, err);
 	if (rc == 0)
 		json = cic_json_parse(found.mv_data, found.mv_size, err);
 	mdb_txn_abort(txn);

@@ -101,7 +101,7 @@ post "$good"
 id=$(printf '%s' "$body" | field id)
 is "$(state_at_end "$id")" FINISHED "it is built"
 api GET "/builds/$id"
-key=$(of .content_key) file=$(of .file)
+key=$(of .content_key)
 dry "$good"
 is "$(of '[.would, .id, .last_seconds != null]')" '["nothing",null,true]' "now nothing would be done"
 like "$(of .reason)" '"this image exists since 20??-??-??T??:??:??Z and nothing has changed"' "and why"
