@@ -49,19 +49,24 @@ void
 h_build_get(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
 {
+	struct wait wait = { .record = false };
+	struct wait_query query;
 	struct cic_store *store;
-	unsigned char id[16];
 	struct cic_err err;
 
-	(void)req;
-	if (!cic_id_parse(rest, id)) {
+	if (wait_read(req, app, &query, resp) != 0)
+		return;
+	if (!cic_id_parse(rest, wait.id)) {
 		resp_problem(resp, PROBLEM_NO_SUCH_BUILD, "that is no build id");
 		return;
 	}
 	store = app_store(app, &err);
-	if (store != NULL &&
-	    cic_store_status(store, id, &resp->body, &err) == 0)
+	if (store != NULL && cic_store_status(store, wait.id, &wait.rev,
+	    &resp->body, &err) == 0) {
+		wait_set(resp, &query, wait, cic_status_is_end(resp->body.data,
+		    resp->body.len));
 		return;
+	}
 	if (store != NULL && err.code == CIC_ENOENT) {
 		resp_problem(resp, PROBLEM_NO_SUCH_BUILD,
 		    "no build has the id %.36s", rest);

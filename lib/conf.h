@@ -40,6 +40,8 @@ struct cic_conf {
 	int	 threads;		/* of cic.fcgi */
 	struct cic_list admins;		/* user names */
 	struct cic_list service_accounts;	/* users without a quota */
+	struct cic_list long_poll_agents;	/* beginnings of User-Agents */
+	int	 long_poll_seconds;	/* their status polls are held */
 	char	*web_group;		/* may read logs of builds; "" is none */
 	/* repositories */
 	char	*workflow_repository;	/* git URL or folder */

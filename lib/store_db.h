@@ -17,7 +17,8 @@
 #define CIC_STORE_RECORD_MAX	65536
 
 enum db { DB_STATUS, DB_BUILDS, DB_QUEUE, DB_ACTIVE, DB_NAMES, DB_OWNERS,
-	DB_IMAGES, DB_META, DB_TOKENS, DB_CATALOG, DB__MAX };
+	DB_IMAGES, DB_META, DB_TOKENS, DB_DYING, DB_TRASH, DB_CATALOG,
+	DB__MAX };
 
 struct cic_store {
 	MDB_env				*env;
@@ -56,7 +57,17 @@ int cic_db_put_image(struct cic_store *store, MDB_txn *txn,
 int cic_db_confirm_image(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, struct cic_err *err);
 
+/* store_rev.c: what a status poll reads */
+
+/* The status body, with a revision that is greater by one when it is another
+ * body than the one before. */
+int cic_db_put_status(struct cic_store *store, MDB_txn *txn,
+    const unsigned char id[16], const struct cic_build *build,
+    struct cic_err *err);
+
 /* store_record.c: builds */
+
+void cic_db_be64(uint64_t n, unsigned char out[8]);
 
 int cic_db_next_sequence(struct cic_store *store, MDB_txn *txn, uint64_t *seq,
     struct cic_err *err);
@@ -69,10 +80,16 @@ int cic_db_get_build(struct cic_store *store, MDB_txn *txn,
 /* `counted`: the user among whose waiting builds it counts, or NULL. */
 int cic_db_put_queue(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, const char *counted, struct cic_err *err);
+/* If it waits and counts for this user, it counts for nobody any more. */
+int cic_db_uncount(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *user, struct cic_err *err);
 /* Not in the queue: fine. */
 int cic_db_del_queue(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, struct cic_err *err);
 int cic_db_put_owner(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *owner, struct cic_err *err);
+/* Not there: fine. */
+int cic_db_del_owner(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, const char *owner, struct cic_err *err);
 /* The key of an owner's entry; returns its length. */
 #define CIC_DB_OWNER_KEY_MAX	(CIC_OWNER_MAX + 8)
@@ -93,5 +110,15 @@ int cic_db_leave_names(struct cic_store *store, MDB_txn *txn,
  * status, which is all that is left of it. */
 int cic_db_bury(struct cic_store *store, MDB_txn *txn,
     const unsigned char id[16], struct cic_err *err);
+
+/* store_owner.c */
+
+/* Out of `active`, if the request's place there is this build's. */
+int cic_db_leave_active(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
+/* A build that waited, or was in flight, has ended: out of all databases that
+ * tell who is. */
+int cic_db_leave_flight(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
 
 #endif

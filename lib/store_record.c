@@ -7,8 +7,8 @@
 
 #include "buf.h"
 
-static void
-be64(uint64_t n, unsigned char out[8])
+void
+cic_db_be64(uint64_t n, unsigned char out[8])
 {
 	int i;
 
@@ -57,10 +57,7 @@ cic_db_put_build(struct cic_store *store, MDB_txn *txn, const struct cic_build *
 	if (cic_db_put(store, txn, DB_BUILDS, cic_db_val(id, 16), cic_db_val(text.data, text.len),
 	    err) != 0)
 		goto out;
-	cic_buf_reset(&text);
-	cic_build_print_status(&text, build);
-	rc = cic_db_put(store, txn, DB_STATUS, cic_db_val(id, 16), cic_db_val(text.data, text.len),
-	    err);
+	rc = cic_db_put_status(store, txn, id, build, err);
 out:
 	cic_buf_release(&text);
 	return rc;
@@ -85,7 +82,7 @@ cic_db_put_queue(struct cic_store *store, MDB_txn *txn, const struct cic_build *
 	unsigned char seq[8], entry[16 + CIC_OWNER_MAX];
 	size_t len = counted != NULL ? strnlen(counted, CIC_OWNER_MAX - 1) : 0;
 
-	be64(build->seq, seq);
+	cic_db_be64(build->seq, seq);
 	cic_id_parse(build->id, entry);
 	if (len > 0)
 		memcpy(entry + 16, counted, len);
@@ -94,12 +91,30 @@ cic_db_put_queue(struct cic_store *store, MDB_txn *txn, const struct cic_build *
 }
 
 int
+cic_db_uncount(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *user, struct cic_err *err)
+{
+	size_t len = strnlen(user, CIC_OWNER_MAX - 1);
+	unsigned char seq[8];
+	MDB_val entry;
+
+	cic_db_be64(build->seq, seq);
+	if (cic_db_get(store, txn, DB_QUEUE, cic_db_val(seq, 8), &entry,
+	    err) != 0)
+		return err->code == CIC_ENOENT ? 0 : -1;
+	if (entry.mv_size != 16 + len ||
+	    memcmp((const char *)entry.mv_data + 16, user, len) != 0)
+		return 0;
+	return cic_db_put_queue(store, txn, build, NULL, err);
+}
+
+int
 cic_db_del_queue(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, struct cic_err *err)
 {
 	unsigned char seq[8];
 
-	be64(build->seq, seq);
+	cic_db_be64(build->seq, seq);
 	return cic_db_del(store, txn, DB_QUEUE, cic_db_val(seq, 8), err);
 }
 
@@ -111,7 +126,7 @@ cic_db_owner_key(const char *owner, uint64_t seq,
 
 	memcpy(key, owner, len);
 	key[len] = '\0';
-	be64(seq, key + len + 1);
+	cic_db_be64(seq, key + len + 1);
 	return len + 9;
 }
 
@@ -124,6 +139,16 @@ cic_db_put_owner(struct cic_store *store, MDB_txn *txn, const struct cic_build *
 
 	cic_id_parse(build->id, id);
 	return cic_db_put(store, txn, DB_OWNERS, cic_db_val(key, len), cic_db_val(id, 16), err);
+}
+
+int
+cic_db_del_owner(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *owner, struct cic_err *err)
+{
+	unsigned char key[CIC_DB_OWNER_KEY_MAX];
+	size_t len = cic_db_owner_key(owner, build->seq, key);
+
+	return cic_db_del(store, txn, DB_OWNERS, cic_db_val(key, len), err);
 }
 
 /* What a name stands for, how many builds in flight use it, and whether a file
@@ -235,17 +260,12 @@ cic_db_bury(struct cic_store *store, MDB_txn *txn, const unsigned char id[16],
 {
 	struct cic_build tomb = { .state = CIC_FAILED,
 	    .cause = CIC_CAUSE_REQUEST };
-	struct cic_buf body;
 	int rc;
 
 	snprintf(tomb.message, sizeof(tomb.message), "%.900s; ask again",
 	    err->msg);
-	cic_buf_init(&body, CIC_STORE_RECORD_MAX);
-	cic_build_print_status(&body, &tomb);
-	rc = cic_db_put(store, txn, DB_STATUS, cic_db_val(id, 16), cic_db_val(body.data, body.len),
-	    err);
+	rc = cic_db_put_status(store, txn, id, &tomb, err);
 	if (rc == 0)	/* who asks again gets a new build, not this one */
 		rc = cic_db_del(store, txn, DB_BUILDS, cic_db_val(id, 16), err);
-	cic_buf_release(&body);
 	return rc;
 }

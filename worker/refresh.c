@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "digest.h"
 #include "log.h"
 #include "run.h"
 #include "spawn.h"
@@ -19,7 +20,6 @@
 #include "sweep.h"
 
 #define INTERVAL	60	/* seconds between two looks, at least */
-#define MARKER		"catalog"	/* in the place of a build's id */
 
 static int64_t
 seconds(void)
@@ -39,9 +39,15 @@ conf_of(const struct refresh *refresh)
 void
 refresh_init(struct refresh *refresh, const struct worker *worker)
 {
+	char hex[CIC_SHA256_HEX];
+
 	*refresh = (struct refresh){ .worker = worker, .out_fd = -1,
 	    .due = seconds() };
-	sweep_processes(MARKER);
+	/* of this store: there may be another service on this host */
+	cic_digest_mem(worker->conf->data, strlen(worker->conf->data), hex);
+	snprintf(refresh->marker, sizeof(refresh->marker), "catalog-%.16s",
+	    hex);
+	sweep_processes(refresh->marker);
 }
 
 /* It and git's helpers, which outlive it. */
@@ -49,7 +55,7 @@ static void
 clear(struct refresh *refresh)
 {
 	refresh->pid = 0;
-	sweep_processes(MARKER);
+	sweep_processes(refresh->marker);
 	close(refresh->out_fd);
 	refresh->out_fd = -1;
 }
@@ -106,11 +112,13 @@ open_log(const struct cic_conf *conf, struct cic_err *err)
 static int
 spawn(struct refresh *refresh, struct cic_err *err)
 {
-	static const char *const env[] = { "CIC_BUILD=" MARKER, NULL };
+	char marker[sizeof(refresh->marker) + 16];
+	const char *const env[] = { marker, NULL };
 	struct cic_argv argv = { .count = 0 };
 	struct cic_spawn spawn = { .argv = &argv, .env = env };
 	int rc = -1;
 
+	snprintf(marker, sizeof(marker), "CIC_BUILD=%s", refresh->marker);
 	cic_argv_add(&argv, refresh->worker->build_program);
 	cic_argv_add(&argv, "--catalog");
 	cic_argv_add(&argv, "--config");

@@ -17,6 +17,8 @@ struct worker;
 
 struct refresh {
 	const struct worker	*worker;
+	char			 marker[32];	/* in the place of a build's id,
+						 * see sweep.h */
 	pid_t			 pid;		/* 0: none runs */
 	int			 out_fd;	/* what it prints */
 	int64_t			 started;	/* seconds, monotonic */

@@ -291,6 +291,37 @@ quota(void **state)
 	assert_int_equal(ask_as("ann", "m", 5, false), 0);
 }
 
+/* Who leaves a build to others has one less waiting. */
+static void
+leaving(void **state)
+{
+	enum cic_cancelled result;
+	char id[CIC_ID_TEXT];
+	size_t position;
+	struct cic_build b;
+
+	(void)state;
+	assert_int_equal(ask_as("ann", "a", 1, false), 0);
+	strcpy(id, last);
+	assert_int_equal(ask_as("bob", "a", 1, false), 0);
+	assert_int_equal(ask_as("cat", "a", 1, false), 0);
+	/* bob, for whom it never counted */
+	assert_int_equal(cic_store_cancel(store, id, "bob", false, &result,
+	    &err), 0);
+	refused("ann", "b", 1);
+	assert_int_equal(cic_store_cancel(store, id, "ann", false, &result,
+	    &err), 0);
+	assert_int_equal(result, CIC_LEFT);
+	assert_int_equal(ask_as("ann", "b", 1, false), 0);
+	b = get(last);
+	assert_int_equal(cic_store_queue_position(store, &b, &position, &err),
+	    0);
+	assert_int_equal(position, 2);
+	cic_build_release(&b);
+	assert_int_equal(ask_as("cat", "c", 1, false), 0);
+	claim_is(id, NULL, 0);
+}
+
 /* Entries of before quotas: an id and nothing else. */
 static void
 old_queue(void **state)
@@ -319,7 +350,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_rich, teardown)
 	const struct CMUnitTest tests[] = {
 		T(life_of_an_image), T(versions), T(old_records), T(catalogs),
-		T(quota), T(old_queue),
+		T(quota), T(leaving), T(old_queue),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
