@@ -28,7 +28,7 @@ LIB = $(BUILD)/libcic.a
 LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 # worker/ holds two programs; what both need stands in the second list, too
-WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end share)
+WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end cancel share)
 BUILD_OBJ = $(filter-out $(WORKER_ALONE),$(patsubst %.c,$(BUILD)/%.o,$(wildcard worker/*.c)))
 WORKER_OBJ = $(WORKER_ALONE) $(patsubst %,$(BUILD)/worker/%.o,sweep cgroup job journal \
 	progress buildlog loglines publish tools)
@@ -128,17 +128,22 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/cic/apache \
 	    $(DESTDIR)$(PREFIX)/share/cic/systemd \
 	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	    $(DESTDIR)/etc/cic
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/libexec/cic
 	install -m 755 cic_cli $(DESTDIR)$(PREFIX)/bin
 	ln -sf ../libexec/cic/cic-build $(DESTDIR)$(PREFIX)/bin/cic-build
+	install -m 644 conf/openapi.json $(DESTDIR)$(PREFIX)/share/cic
 	install -m 644 conf/image/Dockerfile conf/image/inner.sh \
 	    $(DESTDIR)$(PREFIX)/share/cic/image
 	install -m 644 conf/image/base/Dockerfile \
 	    $(DESTDIR)$(PREFIX)/share/cic/image/base
 	install -m 644 nginx/*.conf $(DESTDIR)$(PREFIX)/share/cic/nginx
+	install -m 644 conf/openapi.json $(DESTDIR)$(PREFIX)/share/cic
 	install -m 644 conf/apache/*.conf $(DESTDIR)$(PREFIX)/share/cic/apache
 	install -m 644 conf/systemd/* $(DESTDIR)$(PREFIX)/share/cic/systemd
+	install -m 644 conf/completion/cic_cli.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cic_cli
 	install -m 644 conf/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 conf/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	[ -e $(DESTDIR)/etc/cic/cic.yaml ] || \

@@ -17,7 +17,7 @@
 #define CIC_STORE_RECORD_MAX	65536
 
 enum db { DB_STATUS, DB_BUILDS, DB_QUEUE, DB_ACTIVE, DB_NAMES, DB_OWNERS,
-	DB_IMAGES, DB_META, DB_TOKENS, DB__MAX };
+	DB_IMAGES, DB_META, DB_TOKENS, DB_DYING, DB_TRASH, DB__MAX };
 
 struct cic_store {
 	MDB_env				*env;
@@ -73,6 +73,9 @@ int cic_db_del_queue(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, struct cic_err *err);
 int cic_db_put_owner(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, const char *owner, struct cic_err *err);
+/* Not there: fine. */
+int cic_db_del_owner(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *owner, struct cic_err *err);
 /* The key of an owner's entry; returns its length. */
 #define CIC_DB_OWNER_KEY_MAX	(CIC_OWNER_MAX + 8)
 size_t cic_db_owner_key(const char *owner, uint64_t seq,
@@ -89,5 +92,15 @@ int cic_db_leave_names(struct cic_store *store, MDB_txn *txn,
  * status, which is all that is left of it. */
 int cic_db_bury(struct cic_store *store, MDB_txn *txn,
     const unsigned char id[16], struct cic_err *err);
+
+/* store_owner.c */
+
+/* Out of `active`, if the request's place there is this build's. */
+int cic_db_leave_active(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
+/* A build that waited, or was in flight, has ended: out of all databases that
+ * tell who is. */
+int cic_db_leave_flight(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
 
 #endif

@@ -119,6 +119,16 @@ cic_db_put_owner(struct cic_store *store, MDB_txn *txn, const struct cic_build *
 	return cic_db_put(store, txn, DB_OWNERS, cic_db_val(key, len), cic_db_val(id, 16), err);
 }
 
+int
+cic_db_del_owner(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *owner, struct cic_err *err)
+{
+	unsigned char key[CIC_DB_OWNER_KEY_MAX];
+	size_t len = cic_db_owner_key(owner, build->seq, key);
+
+	return cic_db_del(store, txn, DB_OWNERS, cic_db_val(key, len), err);
+}
+
 /* What a name stands for, how many builds in flight use it, and whether a file
  * of that name was ever published: then it is kept for good. */
 struct name_entry {
