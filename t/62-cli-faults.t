@@ -265,6 +265,8 @@ cic_cli: being started; try again in 1 s" "$shell: but not for ever"
     is "$(requests | tail -n 1)" "POST /image_creation/build - cic_t0ken" "$shell: a token is the user's name"
     unset CIC_TOKEN
     rm -f "$T"/bad/*.wait
+    cli build r.json --dry-run
+    like "$rc $err" "1 cic_cli: *has taken the request: build $id" "$shell: a server that knows no dry run"
 done
 kill "$bad_pid"
 done_testing
