@@ -6,7 +6,7 @@
 # make check-unit the unit tests and fuzz corpora alone
 # make check-asan the same with the address and undefined behaviour sanitizers
 # make check-spack the image build with a real Spack: SPACK_TREE=FOLDER, a checkout
-# make bench      speed, size and memory beside apptainer's; POST to FINISHED
+# make bench      speed, size and memory beside apptainer's; POST to FINISHED; polls
 # make fuzz       one fuzz target for a while: TARGET=tar SECONDS=60
 # make lint       what compilers and checkers have to say
 # make install    into $(DESTDIR)$(PREFIX)
@@ -28,7 +28,7 @@ LIB = $(BUILD)/libcic.a
 LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 # worker/ holds two programs; what both need stands in the second list, too
-WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end share)
+WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end cancel share)
 BUILD_OBJ = $(filter-out $(WORKER_ALONE),$(patsubst %.c,$(BUILD)/%.o,$(wildcard worker/*.c)))
 WORKER_OBJ = $(WORKER_ALONE) $(patsubst %,$(BUILD)/worker/%.o,sweep cgroup job journal \
 	progress buildlog loglines publish tools)
@@ -53,7 +53,11 @@ $(BUILD)/cic-worker: $(WORKER_OBJ) $(LIB)
 $(BUILD)/cic-build: $(BUILD_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# a unit test may reach into worker/ as well
+$(BUILD)/t/echo: $(BUILD)/t/bench/echo.o
+	$(CC) $(LDFLAGS) -o $@ $^ -lfcgi
+
+# a unit test may reach into worker/ as well, and one into fcgi/
+$(BUILD)/t/test_park: $(BUILD)/fcgi/park.o
 $(BUILD)/t/test_%: $(BUILD)/t/unit/test_%.o $(BUILD)/libworker.a $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/t/fuzz_%: $(BUILD)/t/fuzz/fuzz_%.o $(BUILD)/t/fuzz/replay.o \
@@ -107,10 +111,11 @@ fuzz:
 	    -artifact_prefix=$(FUZZ_FOUND)/found- $(FUZZ_FOUND) t/fuzz/corpus/$(TARGET)
 
 # side by side with apptainer; needs root and what check installs
-bench: all
+bench: all $(BUILD)/t/echo
 	conf/setup/packages.sh build demo check
 	t/bench/convert.sh
 	t/bench/service.sh
+	t/bench/poll.sh
 
 lint:
 	$(MAKE) BUILD=build-lint CFLAGS='-O2 -D_FORTIFY_SOURCE=2 -Werror' all units
@@ -128,11 +133,13 @@ install: all
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/libexec/cic
 	install -m 755 cic_cli $(DESTDIR)$(PREFIX)/bin
 	ln -sf ../libexec/cic/cic-build $(DESTDIR)$(PREFIX)/bin/cic-build
+	install -m 644 conf/openapi.json $(DESTDIR)$(PREFIX)/share/cic
 	install -m 644 conf/image/Dockerfile conf/image/inner.sh \
 	    $(DESTDIR)$(PREFIX)/share/cic/image
 	install -m 644 conf/image/base/Dockerfile \
 	    $(DESTDIR)$(PREFIX)/share/cic/image/base
 	install -m 644 nginx/*.conf $(DESTDIR)$(PREFIX)/share/cic/nginx
+	install -m 644 conf/openapi.json $(DESTDIR)$(PREFIX)/share/cic
 	install -m 644 conf/apache/*.conf $(DESTDIR)$(PREFIX)/share/cic/apache
 	install -m 644 conf/systemd/* $(DESTDIR)$(PREFIX)/share/cic/systemd
 	install -m 644 conf/completion/cic_cli.bash \

@@ -4,22 +4,18 @@
 #include "route.h"
 
 #include "app.h"
+#include "ask.h"
 #include "id.h"
 #include "log.h"
 #include "req.h"
 #include "resp.h"
-#include "wake.h"
 
 void
 h_build_post(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
 {
-	uint64_t min_free = (uint64_t)app->conf->min_free_space << 20;
 	struct cic_request request;
-	struct cic_store *store;
-	char id[CIC_ID_TEXT];
 	struct cic_err err;
-	bool joined;
 
 	(void)rest;
 	if (cic_request_parse(req->body, req->body_len, &app->site, &request,
@@ -30,43 +26,31 @@ h_build_post(struct app *app, const struct req *req, const char *rest,
 			resp_problem(resp, PROBLEM_UNAVAILABLE, "%s", err.msg);
 		return;
 	}
-	if (cic_request_is_base(&request) &&
-	    !cic_conf_is_admin(app->conf, req->owner)) {
-		resp_problem(resp, PROBLEM_FORBIDDEN, "workflow: the base image (BASE) is "
-		    "everybody's; only the users of service.admins may build it");
-		return;
-	}
-	store = app_store(app, &err);
-	if (store == NULL || cic_store_accept(store, &request, req->owner,
-	    min_free, id, &joined, &err) != 0) {
-		cic_log_warnx("POST /build: %s", err.msg);
-		resp_store_failure(resp, &err);
-		return;
-	}
-	cic_wake_poke(app->db);
-	cic_log_info("build %s: %s by %s", id, joined ? "joined" : "asked for",
-	    req->owner);
-	/* exactly 200 and an id: old clients take nothing else */
-	cic_buf_printf(&resp->body, "{\"id\":\"%s\"}\n", id);
+	ask(app, req, &request, resp);
 }
 
 void
 h_build_get(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
 {
+	struct wait wait = { .record = false };
+	struct wait_query query;
 	struct cic_store *store;
-	unsigned char id[16];
 	struct cic_err err;
 
-	(void)req;
-	if (!cic_id_parse(rest, id)) {
+	if (wait_read(req, app, &query, resp) != 0)
+		return;
+	if (!cic_id_parse(rest, wait.id)) {
 		resp_problem(resp, PROBLEM_NO_SUCH_BUILD, "that is no build id");
 		return;
 	}
 	store = app_store(app, &err);
-	if (store != NULL &&
-	    cic_store_status(store, id, &resp->body, &err) == 0)
+	if (store != NULL && cic_store_status(store, wait.id, &wait.rev,
+	    &resp->body, &err) == 0) {
+		wait_set(resp, &query, wait, cic_status_is_end(resp->body.data,
+		    resp->body.len));
 		return;
+	}
 	if (store != NULL && err.code == CIC_ENOENT) {
 		resp_problem(resp, PROBLEM_NO_SUCH_BUILD,
 		    "no build has the id %.36s", rest);

@@ -9,19 +9,9 @@
 
 #include "app.h"
 #include "log.h"
+#include "owned.h"
 #include "req.h"
 #include "resp.h"
-
-static bool
-is_owner(const struct cic_build *build, const char *user)
-{
-	int i;
-
-	for (i = 0; i < build->owner_count; i++)
-		if (strcmp(build->owners[i], user) == 0)
-			return true;
-	return false;
-}
 
 /* Who else asked for the same is not told. */
 static void
@@ -42,27 +32,29 @@ void
 h_builds_get(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
 {
-	struct cic_build build = { .owner_count = 0 };
+	struct wait wait = { .record = true };
+	struct wait_query query;
+	struct cic_build build;
 	struct cic_store *store;
 	struct cic_err err;
+	size_t position;
 
+	if (wait_read(req, app, &query, resp) != 0 ||
+	    !owned_build(app, req, rest, &build, resp))
+		return;
 	store = app_store(app, &err);
-	if (store == NULL || (cic_store_get(store, rest, &build, &err) != 0 &&
-	    err.code != CIC_ENOENT)) {
+	if (store == NULL || cic_store_queue_position(store, &build, &position,
+	    &err) != 0) {
 		cic_log_warnx("GET /builds: %s", err.msg);
 		resp_store_failure(resp, &err);
-		return;
-	}
-	/* whose it is, is nobody else's business: the answer is the same */
-	if (!is_owner(&build, req->owner) &&
-	    !(build.owner_count > 0 && cic_conf_is_admin(app->conf, req->owner)))
-		resp_problem(resp, PROBLEM_NO_SUCH_BUILD,
-		    "you have no build with the id %.36s", rest);
-	else {
+	} else {
 		if (!cic_conf_is_admin(app->conf, req->owner))
 			keep_owner(&build, req->owner);
-		cic_build_print(&resp->body, &build);
+		cic_build_print_placed(&resp->body, &build, position);
 		cic_buf_putc(&resp->body, '\n');
+		cic_id_parse(build.id, wait.id);
+		wait.rev = build.rev;
+		wait_set(resp, &query, wait, cic_state_is_end(build.state));
 	}
 	cic_build_release(&build);
 }

@@ -4,25 +4,13 @@
  */
 #include "route.h"
 
-#include <string.h>
-
 #include "app.h"
 #include "file.h"
 #include "id.h"
 #include "log.h"
+#include "owned.h"
 #include "req.h"
 #include "resp.h"
-
-static bool
-may_read(const struct app *app, const struct cic_build *build, const char *user)
-{
-	int i;
-
-	for (i = 0; i < build->owner_count; i++)
-		if (strcmp(build->owners[i], user) == 0)
-			return true;
-	return build->owner_count > 0 && cic_conf_is_admin(app->conf, user);
-}
 
 /* Only the canonical form of the id gets into a path. */
 static void
@@ -52,22 +40,10 @@ void
 h_log(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
 {
-	struct cic_build build = { .owner_count = 0 };
-	struct cic_store *store;
-	struct cic_err err;
+	struct cic_build build;
 
-	store = app_store(app, &err);
-	if (store == NULL || (cic_store_get(store, rest, &build, &err) != 0 &&
-	    err.code != CIC_ENOENT)) {
-		cic_log_warnx("GET /builds/…/log: %s", err.msg);
-		resp_store_failure(resp, &err);
+	if (!owned_build(app, req, rest, &build, resp))
 		return;
-	}
-	/* whose it is, is nobody else's business: the answer is the same */
-	if (may_read(app, &build, req->owner))
-		answer(app, req, build.id, resp);
-	else
-		resp_problem(resp, PROBLEM_NO_SUCH_BUILD,
-		    "you have no build with the id %.36s", rest);
+	answer(app, req, build.id, resp);
 	cic_build_release(&build);
 }

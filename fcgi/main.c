@@ -29,7 +29,7 @@
 #include "serve.h"
 #include "version.h"
 
-#define BACKLOG		1024
+#define BACKLOG		4096	/* the kernel has a limit of its own */
 #define RESPAWN_PAUSE	1000	/* ms after a child that died at once */
 #define READY_WAIT	30000	/* ms for a child to take requests */
 

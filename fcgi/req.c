@@ -13,6 +13,8 @@
 #include "digest.h"
 #include "store_token.h"
 
+#define AGE_MAX 120000	/* ms */
+
 /* A parameter, never NULL. */
 static const char *
 param(const struct FCGX_Request *fcgx, const char *name)
@@ -63,6 +65,28 @@ is_json(const char *content_type)
 
 	return len == strlen("application/json") &&
 	    strncasecmp(content_type, "application/json", len) == 0;
+}
+
+static bool
+is_patient(const struct app *app, const char *agent)
+{
+	const struct cic_list *list = &app->conf->long_poll_agents;
+	int i;
+
+	for (i = 0; i < list->count; i++)
+		if (strncmp(agent, list->item[i], strlen(list->item[i])) == 0)
+			return true;
+	return false;
+}
+
+/* How long the web server has the request, in ms; 0 when it does not say, or
+ * when its clock cannot be ours. */
+static int
+read_age(const char *arrived)
+{
+	double ms = (double)cic_now_ms() - strtod(arrived, NULL) * 1000;
+
+	return ms > 0 && ms < AGE_MAX ? (int)ms : 0;
 }
 
 static int
@@ -193,6 +217,8 @@ req_read(struct req *req, const struct app *app, struct FCGX_Request *fcgx,
 	}
 	if (read_owner(req, fcgx, resp) != 0)
 		return -1;
+	req->is_patient = is_patient(app, param(fcgx, "HTTP_USER_AGENT"));
+	req->age = read_age(param(fcgx, "CIC_ARRIVED"));
 	return req->method == METHOD_POST ? read_body(req, fcgx, resp) : 0;
 }
 

@@ -2,7 +2,8 @@
  * One request, copied out of FastCGI and checked for size.
  *
  * Parameters come from the web server: REQUEST_METHOD, REQUEST_URI,
- * CONTENT_TYPE, CONTENT_LENGTH, REMOTE_USER, CIC_HANDOFF (file.h).  The path is
+ * CONTENT_TYPE, CONTENT_LENGTH, REMOTE_USER, HTTP_USER_AGENT, CIC_HANDOFF
+ * (file.h), and CIC_ARRIVED, seconds since 1970 with a fraction.  The path is
  * the URI's as sent, without the prefix; none of our paths needs %-escapes, so
  * none are decoded.
  *
@@ -44,6 +45,8 @@ struct req {
 	enum handoff	 handoff;
 	char		 range[64];		/* header Range; "" without */
 	char		 if_range[64];
+	bool		 is_patient;	/* one of service.long_poll_agents */
+	int		 age;		/* ms since the web server has it */
 	char		*body;			/* heap; NULL without one */
 	size_t		 body_len;
 };

@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "err.h"
 #include "path.h"
+#include "wait.h"
 
 struct FCGX_Request;
 
@@ -37,6 +38,7 @@ struct resp {
 	const char	*content_type;
 	char		 header[256];	/* more headers, each with "\r\n" */
 	struct cic_buf	 body;
+	struct wait	 wait;		/* the client would wait for news */
 	const char	*owner;		/* who asked, for the web server's log */
 	/* instead of a body: the header by which the web server sends a file,
 	 * or an open file's bytes (file.h) */

@@ -28,7 +28,10 @@ static const struct entry {
 	{ "/build", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
 	{ "/build/", NEEDS_BODY, { [METHOD_POST] = h_build_post } },
 	{ "/build/*", NEEDS_USER, { [METHOD_GET] = h_build_get } },
-	{ "/builds/*", NEEDS_USER, { [METHOD_GET] = h_builds_get } },
+	{ "/builds/*", NEEDS_USER, { [METHOD_GET] = h_builds_get,
+	    [METHOD_DELETE] = h_build_delete } },
+	{ "/builds/*/cancel", NEEDS_USER, { [METHOD_POST] = h_build_cancel } },
+	{ "/builds/*/retry", NEEDS_USER, { [METHOD_POST] = h_build_retry } },
 	{ "/builds", NEEDS_USER, { [METHOD_GET] = h_builds_list } },
 	{ "/builds/*/log", NEEDS_USER, { [METHOD_GET] = h_log } },
 	{ "/tokens", NEEDS_BODY, { [METHOD_GET] = h_tokens_get,
@@ -99,6 +102,8 @@ route(struct app *app, struct req *req, struct resp *resp)
 		    "Content-Length is missing");
 	else
 		entry->by_method[req->method](app, req, rest, resp);
-	if (entry != NULL && (entry->flags & SILENT) && resp->status >= 400)
+	if (entry != NULL && (entry->flags & SILENT) && resp->status >= 400) {
+		resp->content_type = "application/octet-stream";
 		cic_buf_reset(&resp->body);
+	}
 }

@@ -23,6 +23,8 @@ handler_fn
 	h_build_post, h_build_get,		/* h_build.c */
 	h_builds_get,				/* h_builds.c */
 	h_builds_list,				/* h_builds_list.c */
+	h_build_cancel, h_build_retry,		/* h_build_actions.c */
+	h_build_delete,
 	h_log,					/* h_log.c */
 	h_images_list, h_images_get,		/* h_images.c */
 	h_download,				/* h_download.c */

@@ -61,15 +61,28 @@ cic_build_release(struct cic_build *build)
 	*build = (struct cic_build){ .owner_count = 0 };
 }
 
-bool
-cic_build_add_owner(struct cic_build *build, const char *owner)
+static int
+find_owner(const struct cic_build *build, const char *owner)
 {
 	int i;
 
 	for (i = 0; i < build->owner_count; i++)
 		if (strcmp(build->owners[i], owner) == 0)
-			return false;
-	if (build->owner_count == CIC_OWNERS_MAX ||
+			return i;
+	return -1;
+}
+
+bool
+cic_build_has_owner(const struct cic_build *build, const char *owner)
+{
+	return find_owner(build, owner) >= 0;
+}
+
+bool
+cic_build_add_owner(struct cic_build *build, const char *owner)
+{
+	if (cic_build_has_owner(build, owner) ||
+	    build->owner_count == CIC_OWNERS_MAX ||
 	    strlen(owner) >= CIC_OWNER_MAX)
 		return false;
 	build->owners[build->owner_count] = strdup(owner);
@@ -77,6 +90,31 @@ cic_build_add_owner(struct cic_build *build, const char *owner)
 		return false;
 	build->owner_count++;
 	return true;
+}
+
+bool
+cic_build_remove_owner(struct cic_build *build, const char *owner)
+{
+	int i = find_owner(build, owner);
+
+	if (i < 0)
+		return false;
+	free(build->owners[i]);
+	build->owner_count--;
+	memmove(&build->owners[i], &build->owners[i + 1],
+	    (size_t)(build->owner_count - i) * sizeof(build->owners[0]));
+	return true;
+}
+
+void
+cic_build_end_cancelled(struct cic_build *build, const char *name)
+{
+	build->state = CIC_FAILED;
+	build->cause = CIC_CAUSE_CANCELLED;
+	build->ended = cic_now_ms();
+	build->excerpt[0] = build->package[0] = '\0';
+	snprintf(build->message, sizeof(build->message), "cancelled by %.255s",
+	    name);
 }
 
 const char *
@@ -138,6 +176,7 @@ static const struct text_field {
 	TEXT_FIELD("message", message),
 	FIELD("excerpt", excerpt, true),
 	FIELD("package", package, true),
+	FIELD("cancel", cancel, true),
 	TEXT_FIELD("image_id", image_id),
 	TEXT_FIELD("content_key", content_key),
 	TEXT_FIELD("workflow_commit", workflow_commit),
@@ -148,19 +187,22 @@ static const struct text_field {
 };
 #define TEXT_FIELDS (sizeof(text_fields) / sizeof(text_fields[0]))
 
-void
-cic_build_print(struct cic_buf *buf, const struct cic_build *build)
+/* All members, without the brace that ends them. */
+static void
+print_members(struct cic_buf *buf, const struct cic_build *build)
 {
 	size_t i;
 	int n;
 
 	cic_buf_printf(buf, "{\"schema\":%d,\"seq\":%llu,\"rev\":%llu,"
 	    "\"state\":\"%s\",\"attempt\":%d,\"lost\":%d,\"recheck\":%s,\"reruns\":%d,\"force_done\":%s,"
+	    "\"publishing\":%s,"
 	    "\"created\":%lld,\"started\":%lld,\"ended\":%lld,"
 	    "\"size\":%llu,\"cause\":\"%s\"", SCHEMA,
 	    (unsigned long long)build->seq, (unsigned long long)build->rev,
 	    cic_state_name(build->state), build->attempt, build->lost,
 	    build->recheck ? "true" : "false", build->reruns, build->force_done ? "true" : "false",
+	    build->publishing ? "true" : "false",
 	    (long long)build->created, (long long)build->started, (long long)build->ended,
 	    (unsigned long long)build->size, cic_cause_name(build->cause));
 	for (i = 0; i < TEXT_FIELDS; i++) {
@@ -176,16 +218,37 @@ cic_build_print(struct cic_buf *buf, const struct cic_build *build)
 	}
 	cic_buf_puts(buf, "],\"progress\":");
 	cic_progress_print(buf, &build->progress);
+	cic_buf_puts(buf, ",\"stages\":");
+	cic_stages_print(buf, &build->stages);
 	cic_buf_puts(buf, ",\"request\":");
 	cic_request_print(buf, &build->request);
+}
+
+void
+cic_build_print(struct cic_buf *buf, const struct cic_build *build)
+{
+	print_members(buf, build);
 	cic_buf_putc(buf, '}');
 }
 
-/* Text out of a log that was cut within a character: U+FFFD is longer. */
+void
+cic_build_print_placed(struct cic_buf *buf, const struct cic_build *build,
+    size_t position)
+{
+	print_members(buf, build);
+	if (position == 0)
+		cic_buf_puts(buf, ",\"queue_position\":null}");
+	else
+		cic_buf_printf(buf, ",\"queue_position\":%zu}", position);
+}
+
+/* Text that may be no UTF-8, as a log's cut within a character: U+FFFD is
+ * longer. */
 static bool
 may_have_grown(const char *name)
 {
-	return strcmp(name, "message") == 0 || strcmp(name, "excerpt") == 0;
+	return strcmp(name, "message") == 0 || strcmp(name, "excerpt") == 0 ||
+	    strcmp(name, "cancel") == 0;
 }
 
 static int
@@ -279,6 +342,7 @@ parse_record(const struct cic_json *json, const struct cic_request_site *site,
 	build->reruns = (int)reruns;
 	build->recheck = cic_json_bool(cic_json_get(json, "recheck"));
 	build->force_done = cic_json_bool(cic_json_get(json, "force_done"));
+	build->publishing = cic_json_bool(cic_json_get(json, "publishing"));
 	build->created = cic_json_int(cic_json_get(json, "created"), 0);
 	build->started = cic_json_int(cic_json_get(json, "started"), 0);
 	build->ended = cic_json_int(cic_json_get(json, "ended"), 0);
@@ -293,6 +357,7 @@ parse_record(const struct cic_json *json, const struct cic_request_site *site,
 		if (cic_json_string(owner) != NULL)
 			cic_build_add_owner(build, cic_json_string(owner));
 	cic_progress_parse(cic_json_get(json, "progress"), &build->progress);
+	cic_stages_parse(cic_json_get(json, "stages"), &build->stages);
 	if (parse_texts(json, build, err) != 0)
 		return -1;
 	if (parse_request(cic_json_get(json, "request"), site, build,
@@ -342,4 +407,20 @@ cic_build_print_status(struct cic_buf *buf, const struct cic_build *build)
 	cic_json_quote(buf, or_null(build->message));
 	cic_buf_printf(buf, ",\"status\":\"%s\"}\n",
 	    cic_state_name(build->state));
+}
+
+bool
+cic_status_is_end(const char *body, size_t len)
+{
+	static const char *const ends[] = { "\"status\":\"FINISHED\"}\n",
+	    "\"status\":\"FAILED\"}\n" };
+	size_t i, n;
+
+	/* `status` is the last key, and quotes in a message are escaped */
+	for (i = 0; i < 2; i++) {
+		n = strlen(ends[i]);
+		if (len >= n && memcmp(body + len - n, ends[i], n) == 0)
+			return true;
+	}
+	return false;
 }

@@ -76,6 +76,16 @@ struct cic_progress {
 };
 #define CIC_PROGRESS_COUNT_MAX	99999	/* of steps and packages */
 
+/* When each stage of the present start began, in their order. */
+#define CIC_STAGES_MAX	16
+struct cic_stages {
+	int		count;
+	struct {
+		char	name[16];
+		int64_t	began;			/* ms since 1970 */
+	} at[CIC_STAGES_MAX];
+};
+
 struct cic_build {
 	char			 id[CIC_ID_TEXT];
 	uint64_t		 seq;		/* order of acceptance, from 1 */
@@ -86,6 +96,9 @@ struct cic_build {
 	bool			 recheck;	/* joined late: resolve once more */
 	int			 reruns;	/* times that was done */
 	bool			 force_done;	/* force has been honoured */
+	bool			 publishing;	/* its file gets its name now: too
+						 * late to cancel it */
+	char			 cancel[CIC_OWNER_MAX];	/* who wants it ended; "" */
 	struct cic_request	 request;
 	struct cic_names	 names;		/* of image and file */
 	char			*owners[CIC_OWNERS_MAX];	/* heap */
@@ -100,6 +113,7 @@ struct cic_build {
 	char			 package[CIC_PACKAGE_MAX];	/* that failed; it has
 							 * a log of its own */
 	struct cic_progress	 progress;
+	struct cic_stages	 stages;
 	char			 image_id[CIC_DIGEST_MAX];	/* of the engine */
 	char			 content_key[CIC_SHA256_HEX];
 	char			 workflow_commit[CIC_COMMIT_MAX];
@@ -113,6 +127,13 @@ void cic_build_release(struct cic_build *build);
 
 /* Add an owner unless there already.  Returns whether the record changed. */
 bool cic_build_add_owner(struct cic_build *build, const char *owner);
+
+/* Take an owner away.  Returns whether it was one. */
+bool cic_build_remove_owner(struct cic_build *build, const char *owner);
+bool cic_build_has_owner(const struct cic_build *build, const char *owner);
+
+/* FAILED, "cancelled by NAME", now. */
+void cic_build_end_cancelled(struct cic_build *build, const char *name);
 
 static inline bool
 cic_state_is_end(enum cic_state state)
@@ -137,11 +158,21 @@ void cic_progress_parse(const struct cic_json *json, struct cic_progress *p);
 bool cic_progress_differs(const struct cic_progress *a,
     const struct cic_progress *b);
 
+/* A stage begins.  One that has begun already, or is one too many, changes
+ * nothing. */
+void cic_stages_begin(struct cic_stages *stages, const char *name, int64_t ms);
+/* {"resolve":ms,…}, and back, as above. */
+void cic_stages_print(struct cic_buf *buf, const struct cic_stages *stages);
+void cic_stages_parse(const struct cic_json *json, struct cic_stages *stages);
+
 /* Milliseconds since 1970, UTC. */
 int64_t cic_now_ms(void);
 
 /* The whole record as JSON, with its schema version. */
 void cic_build_print(struct cic_buf *buf, const struct cic_build *build);
+/* The same with its place in the queue, from 1; 0 is null. */
+void cic_build_print_placed(struct cic_buf *buf, const struct cic_build *build,
+    size_t position);
 
 /*
  * Read a record back.  The request inside is checked again by
@@ -154,5 +185,8 @@ int cic_build_parse(const char *text, size_t len,
 
 /* The body of GET /build/<id>: four keys in the order old clients print. */
 void cic_build_print_status(struct cic_buf *buf, const struct cic_build *build);
+
+/* Does such a body say that the build has ended? */
+bool cic_status_is_end(const char *body, size_t len);
 
 #endif

@@ -38,6 +38,10 @@ static const struct key {
 	{ "service", "data", ABS_PATH, AT(data), "/var/lib/cic", 0, 0, NULL },
 	{ "service", "threads", NUMBER, AT(threads), "8", 1, 64, NULL },
 	{ "service", "admins", LIST, AT(admins), "", 0, 0, NULL },
+	{ "service", "long_poll_agents", LIST, AT(long_poll_agents),
+	    "ansible-httpget", 0, 0, NULL },
+	{ "service", "long_poll_seconds", NUMBER, AT(long_poll_seconds), "20",
+	    0, 25, NULL },
 	{ "service", "web_group", WORD, AT(web_group), "", 0, 0, NULL },
 	{ "repositories", "workflow_repository", REPOSITORY,
 	    AT(workflow_repository), NULL, 0, 0, NULL },
@@ -186,6 +190,31 @@ set_choice(struct load *load, const struct key *key, unsigned line,
 	fault(load, line, key, err.msg);
 }
 
+static struct cic_list *
+list_of(const struct load *load, const struct key *key)
+{
+	return (struct cic_list *)(void *)((char *)load->conf + key->offset);
+}
+
+static void
+clear_list(struct cic_list *list)
+{
+	while (list->count > 0)
+		free(list->item[--list->count]);
+	list->item[0] = NULL;
+}
+
+static void
+add_entry(struct load *load, const struct key *key, unsigned line,
+    const char *text)
+{
+	struct cic_list *list = list_of(load, key);
+
+	list->item[list->count] = strdup(text);
+	if (list->item[list->count++] == NULL)
+		fault(load, line, key, "out of memory");
+}
+
 static void
 set_scalar(struct load *load, const struct key *key, unsigned line,
     const char *text)
@@ -200,7 +229,9 @@ set_scalar(struct load *load, const struct key *key, unsigned line,
 	case LIST:
 	case PLATFORM_LIST:
 	case ADDRESS_LIST:
-		break;	/* empty, its default */
+		if (text[0] != '\0')
+			add_entry(load, key, line, text);
+		break;	/* else empty, its default */
 	case SET:
 		*(int *)(void *)((char *)load->conf + key->offset) = ~0;
 		break;
@@ -236,11 +267,11 @@ set_set(struct load *load, const struct key *key, const struct cic_yaml *node)
 static void
 set_list(struct load *load, const struct key *key, const struct cic_yaml *node)
 {
-	struct cic_list *list =
-	    (struct cic_list *)(void *)((char *)load->conf + key->offset);
+	struct cic_list *list = list_of(load, key);
 	const struct cic_yaml *item;
 	const char *what;
 
+	clear_list(list);	/* of its default */
 	for (item = node->first; item != NULL; item = item->next) {
 		what = item->type != CIC_YAML_SCALAR ?
 		    "an entry must be one line of text" :
@@ -253,9 +284,7 @@ set_list(struct load *load, const struct key *key, const struct cic_yaml *node)
 			fault(load, item->line, key, "more than 64 entries");
 			return;
 		}
-		list->item[list->count] = strdup(item->text);
-		if (list->item[list->count++] == NULL)
-			fault(load, item->line, key, "out of memory");
+		add_entry(load, key, item->line, item->text);
 	}
 }
 
@@ -418,17 +447,14 @@ void
 cic_conf_free(struct cic_conf *conf)
 {
 	size_t i;
-	int n;
 
 	if (conf == NULL)
 		return;
 	for (i = 0; i < KEYS; i++) {
 		void *field = (char *)conf + keys[i].offset;
-		struct cic_list *list = field;
 
 		if (is_list(&keys[i]) && keys[i].type != SET)
-			for (n = 0; n < list->count; n++)
-				free(list->item[n]);
+			clear_list(field);
 		else if (keys[i].type != NUMBER && keys[i].type != CHOICE &&
 		    keys[i].type != SET)
 			free(*(char **)field);

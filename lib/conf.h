@@ -38,6 +38,8 @@ struct cic_conf {
 	char	*data;			/* folder of db/, builds/, mirrors/ */
 	int	 threads;		/* of cic.fcgi */
 	struct cic_list admins;		/* user names */
+	struct cic_list long_poll_agents;	/* beginnings of User-Agents */
+	int	 long_poll_seconds;	/* their status polls are held */
 	char	*web_group;		/* may read logs of builds; "" is none */
 	/* repositories */
 	char	*workflow_repository;	/* git URL or folder */

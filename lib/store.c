@@ -8,23 +8,6 @@
 #include "json.h"
 
 int
-cic_store_status(struct cic_store *store, const unsigned char id[16],
-    struct cic_buf *body, struct cic_err *err)
-{
-	MDB_txn *txn;
-	MDB_val found;
-	int rc;
-
-	if (cic_db_begin(store, false, &txn, err) != 0)
-		return -1;
-	rc = cic_db_get(store, txn, DB_STATUS, cic_db_val(id, 16), &found, err);
-	if (rc == 0)
-		cic_buf_add(body, found.mv_data, found.mv_size);
-	mdb_txn_abort(txn);
-	return rc;
-}
-
-int
 cic_store_get(struct cic_store *store, const char *id, struct cic_build *build,
     struct cic_err *err)
 {
@@ -85,6 +68,7 @@ claim_in(struct cic_store *store, MDB_txn *txn, MDB_cursor *queue,
 		build->attempt++;
 		build->rev++;
 		build->started = cic_now_ms();
+		build->stages.count = 0;
 		return cic_db_put_build(store, txn, build, err);
 	}
 	return cic_db_fail(store, rc, "queue", err);
@@ -163,9 +147,9 @@ static int
 write_change(struct cic_store *store, MDB_txn *txn, struct cic_build *build,
     const struct cic_image *image, struct cic_err *err)
 {
-	unsigned char key[32];
-
 	build->rev++;
+	if (build->state == CIC_PENDING || cic_state_is_end(build->state))
+		build->publishing = false;
 	if (cic_db_put_build(store, txn, build, err) != 0)
 		return -1;
 	if (build->state == CIC_PENDING &&
@@ -173,15 +157,8 @@ write_change(struct cic_store *store, MDB_txn *txn, struct cic_build *build,
 		return -1;
 	if (image != NULL && put_image(store, txn, build, image, err) != 0)
 		return -1;
-	if (!cic_state_is_end(build->state))
-		return 0;
-	if (cic_db_leave_names(store, txn, build, err) != 0)
-		return -1;
-	/* it may have ended while it waited */
-	if (cic_db_del_queue(store, txn, build, err) != 0)
-		return -1;
-	cic_request_key(&build->request, key);
-	return cic_db_del(store, txn, DB_ACTIVE, cic_db_val(key, 32), err);
+	return cic_state_is_end(build->state) ?
+	    cic_db_leave_flight(store, txn, build, err) : 0;
 }
 
 static int
@@ -224,39 +201,60 @@ cic_store_change(struct cic_store *store, const struct cic_change *change,
 	return cic_db_commit(store, txn, err);
 }
 
-/* An entry of `active`: a request's key, the id of its build. */
-#define ACTIVE_KEY	32
-#define ACTIVE_ENTRY	(ACTIVE_KEY + 16)
+/* Where a build in flight stands: in `active` by its request's key, in `dying`
+ * by its id. */
+struct flight {
+	enum db		db;
+	unsigned char	key[32];
+	size_t		key_len;
+	unsigned char	id[16];
+};
 
-/* All of `active`, ACTIVE_ENTRY bytes each, appended. */
+/* All of one of the two, appended to `flights`. */
 static int
-active_entries(struct cic_store *store, struct cic_buf *entries,
-    struct cic_err *err)
+read_flights(struct cic_store *store, MDB_txn *txn, enum db db,
+    struct cic_buf *flights, struct cic_err *err)
 {
+	struct flight f = { .db = db, .key_len = db == DB_ACTIVE ? 32 : 16 };
 	MDB_cursor *cursor;
 	MDB_val key, found;
+	int rc = mdb_cursor_open(txn, store->db[db], &cursor);
+
+	if (rc != 0)
+		return cic_db_fail(store, rc, "builds in flight", err);
+	while ((rc = mdb_cursor_get(cursor, &key, &found, MDB_NEXT)) == 0) {
+		if (db == DB_DYING)
+			found = key;
+		if (key.mv_size != f.key_len || found.mv_size != sizeof(f.id))
+			continue;
+		memcpy(f.key, key.mv_data, key.mv_size);
+		memcpy(f.id, found.mv_data, sizeof(f.id));
+		cic_buf_add(flights, &f, sizeof(f));
+	}
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? 0 :
+	    cic_db_fail(store, rc, "builds in flight", err);
+}
+
+static int
+all_flights(struct cic_store *store, struct cic_buf *flights,
+    struct cic_err *err)
+{
 	MDB_txn *txn;
 	int rc;
 
 	if (cic_db_begin(store, false, &txn, err) != 0)
 		return -1;
-	rc = mdb_cursor_open(txn, store->db[DB_ACTIVE], &cursor);
-	if (rc == 0) {
-		while ((rc = mdb_cursor_get(cursor, &key, &found,
-		    MDB_NEXT)) == 0)
-			if (key.mv_size == ACTIVE_KEY && found.mv_size == 16) {
-				cic_buf_add(entries, key.mv_data, ACTIVE_KEY);
-				cic_buf_add(entries, found.mv_data, 16);
-			}
-		mdb_cursor_close(cursor);
-	}
+	rc = read_flights(store, txn, DB_ACTIVE, flights, err);
+	if (rc == 0)
+		rc = read_flights(store, txn, DB_DYING, flights, err);
 	mdb_txn_abort(txn);
-	return rc == MDB_NOTFOUND ? 0 : cic_db_fail(store, rc, "active", err);
+	return rc;
 }
 
 /* An unreadable record in flight: bury it, so that its status is true. */
 static void
-bury_active(struct cic_store *store, const unsigned char entry[ACTIVE_ENTRY],
+bury_flight(struct cic_store *store, const struct flight *f,
     struct cic_err *err)
 {
 	MDB_txn *txn;
@@ -264,8 +262,8 @@ bury_active(struct cic_store *store, const unsigned char entry[ACTIVE_ENTRY],
 
 	if (cic_db_begin(store, true, &txn, err) != 0)
 		return;
-	if (cic_db_bury(store, txn, entry + ACTIVE_KEY, &why) == 0 &&
-	    cic_db_del(store, txn, DB_ACTIVE, cic_db_val(entry, ACTIVE_KEY),
+	if (cic_db_bury(store, txn, f->id, &why) == 0 &&
+	    cic_db_del(store, txn, f->db, cic_db_val(f->key, f->key_len),
 	    err) == 0)
 		cic_db_commit(store, txn, err);
 	else
@@ -277,22 +275,22 @@ cic_store_each_running(struct cic_store *store,
     void (*visit)(const struct cic_build *build, void *arg), void *arg,
     struct cic_err *err)
 {
-	const unsigned char *entry;
-	struct cic_buf entries;
+	struct cic_buf flights;
 	struct cic_build build;
 	char id[CIC_ID_TEXT];
+	struct flight f;
 	size_t at;
 	int rc;
 
-	cic_buf_init(&entries, SIZE_MAX / 2);
-	rc = active_entries(store, &entries, err);
-	for (at = 0; rc == 0 && at + ACTIVE_ENTRY <= entries.len;
-	    at += ACTIVE_ENTRY) {
-		entry = (const unsigned char *)entries.data + at;
-		cic_id_format(entry + ACTIVE_KEY, id);
+	cic_buf_init(&flights, SIZE_MAX / 2);
+	rc = all_flights(store, &flights, err);
+	for (at = 0; rc == 0 && at + sizeof(f) <= flights.len;
+	    at += sizeof(f)) {
+		memcpy(&f, flights.data + at, sizeof(f));
+		cic_id_format(f.id, id);
 		if (cic_store_get(store, id, &build, err) != 0) {
 			if (err->code == CIC_EINVAL)
-				bury_active(store, entry, err);
+				bury_flight(store, &f, err);
 			continue;
 		}
 		if (build.state != CIC_PENDING &&
@@ -300,7 +298,7 @@ cic_store_each_running(struct cic_store *store,
 			visit(&build, arg);
 		cic_build_release(&build);
 	}
-	cic_buf_release(&entries);
+	cic_buf_release(&flights);
 	return rc;
 }
 
@@ -354,6 +352,38 @@ cic_store_queue_length(struct cic_store *store, size_t *length,
 		return cic_db_fail(store, rc, "queue", err);
 	*length = stat.ms_entries;
 	return 0;
+}
+
+int
+cic_store_queue_position(struct cic_store *store,
+    const struct cic_build *build, size_t *position, struct cic_err *err)
+{
+	MDB_cursor *queue;
+	unsigned char id[16];
+	MDB_val seq, found;
+	MDB_txn *txn;
+	size_t n = 0;
+	int rc;
+
+	*position = 0;
+	if (build->state != CIC_PENDING || !cic_id_parse(build->id, id))
+		return 0;
+	if (cic_db_begin(store, false, &txn, err) != 0)
+		return -1;
+	rc = mdb_cursor_open(txn, store->db[DB_QUEUE], &queue);
+	if (rc == 0) {
+		while ((rc = mdb_cursor_get(queue, &seq, &found,
+		    MDB_NEXT)) == 0 && *position == 0) {
+			n++;
+			if (found.mv_size == 16 &&
+			    memcmp(found.mv_data, id, 16) == 0)
+				*position = n;
+		}
+		mdb_cursor_close(queue);
+	}
+	mdb_txn_abort(txn);
+	return rc == 0 || rc == MDB_NOTFOUND ? 0 :
+	    cic_db_fail(store, rc, "queue", err);
 }
 
 void

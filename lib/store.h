@@ -1,10 +1,15 @@
 /*
  * The store: builds, queue and images in one LMDB environment.
  *
- *	status	build id (16 bytes)	body of GET /build/<id>, ready to send
+ *	status	build id (16 bytes)	revision (8 bytes, BE) and body of
+ *					GET /build/<id>, ready to send
  *	builds	build id		the whole record, JSON (build.h)
  *	queue	sequence (8 bytes, BE)	build id
- *	active	SHA-256 of the request	id of the build in flight
+ *	active	SHA-256 of the request	id of the build in flight, which who
+ *					asks for the same joins
+ *	dying	build id		nothing: it runs, and is to be ended
+ *	trash	build id		nothing: its record is gone, its folder
+ *					is to be removed
  *	names	output file name	what it stands for, builds that use it
  *	owners	owner, NUL, sequence	build id; the owner "" has all of them
  *	images	output file name	record of the published file, JSON
@@ -58,9 +63,19 @@ int cic_store_accept(struct cic_store *store,
     const struct cic_request *request, const char *owner, uint64_t min_free,
     char id[CIC_ID_TEXT], bool *joined, struct cic_err *err);
 
-/* The status body of a build, appended.  CIC_ENOENT: no such build. */
+/* The status body of a build, appended to `body` (NULL: not wanted), and its
+ * revision, which counts the changes of this body alone.  CIC_ENOENT: no such
+ * build. */
 int cic_store_status(struct cic_store *store, const unsigned char id[16],
-    struct cic_buf *body, struct cic_err *err);
+    uint64_t *rev, struct cic_buf *body, struct cic_err *err);
+
+/* The revision of a build's record.  CIC_ENOENT: it has none. */
+int cic_store_record_rev(struct cic_store *store, const unsigned char id[16],
+    uint64_t *rev, struct cic_err *err);
+
+/* A number that another one takes the place of with every change of the store,
+ * whichever process makes it.  Costs no lock and no transaction. */
+uint64_t cic_store_last_change(struct cic_store *store);
 
 /* A build's record.  CIC_ENOENT: no such build; release with
  * cic_build_release. */
@@ -108,6 +123,50 @@ int cic_store_change(struct cic_store *store, const struct cic_change *change,
 int cic_store_each_running(struct cic_store *store,
     void (*visit)(const struct cic_build *build, void *arg), void *arg,
     struct cic_err *err);
+
+/* What came of wanting a build ended. */
+enum cic_cancelled {
+	CIC_LEFT,		/* others want it still */
+	CIC_CANCELLED,		/* it waited: FAILED now */
+	CIC_CANCELLING		/* it runs: a worker is to end it */
+};
+
+/*
+ * `user` wants the build no more.  One of several owners leaves; the last one,
+ * and whoever is `admin`, ends it: one that waits is FAILED at once, "cancelled
+ * by USER"; the record of one that runs says so in `cancel`, and whatever
+ * becomes of it (cic_store_change, cic_build_end_cancelled) must be that.  Who
+ * asks for the same from then on gets a new build.
+ *
+ * CIC_ENOENT: no such build, or not of this user.  CIC_EEXIST: it has ended, or
+ * its file is being published.
+ */
+int cic_store_cancel(struct cic_store *store, const char *id,
+    const char *user, bool admin, enum cic_cancelled *result,
+    struct cic_err *err);
+
+/* Does somebody want this build, which runs, ended?  A look-up, for every tick;
+ * false when it cannot be found out. */
+bool cic_store_is_dying(struct cic_store *store, const char *id);
+
+/*
+ * Take an ended build out of `user`'s list.  When nobody else has it there, or
+ * `user` is an `admin` who has it not, the record goes and its folder is trash;
+ * the status stays.  CIC_ENOENT as above, CIC_EEXIST: it has not ended.
+ */
+int cic_store_hide(struct cic_store *store, const char *id, const char *user,
+    bool admin, struct cic_err *err);
+
+/* A build whose folder is to be removed, and that this has been done.
+ * CIC_ENOENT: there is none. */
+int cic_store_trash(struct cic_store *store, char id[CIC_ID_TEXT],
+    struct cic_err *err);
+int cic_store_trash_removed(struct cic_store *store, const char *id,
+    struct cic_err *err);
+
+/* The build's place in the queue, from 1; 0 when it does not wait. */
+int cic_store_queue_position(struct cic_store *store,
+    const struct cic_build *build, size_t *position, struct cic_err *err);
 
 /* The record of a published file.  CIC_ENOENT when there is none. */
 int cic_store_image(struct cic_store *store, const char *file,

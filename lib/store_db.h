@@ -17,7 +17,7 @@
 #define CIC_STORE_RECORD_MAX	65536
 
 enum db { DB_STATUS, DB_BUILDS, DB_QUEUE, DB_ACTIVE, DB_NAMES, DB_OWNERS,
-	DB_IMAGES, DB_META, DB_TOKENS, DB__MAX };
+	DB_IMAGES, DB_META, DB_TOKENS, DB_DYING, DB_TRASH, DB__MAX };
 
 struct cic_store {
 	MDB_env				*env;
@@ -46,7 +46,17 @@ int cic_db_get(struct cic_store *store, MDB_txn *txn, enum db db, MDB_val key,
 int cic_db_del(struct cic_store *store, MDB_txn *txn, enum db db, MDB_val key,
     struct cic_err *err);
 
+/* store_rev.c: what a status poll reads */
+
+/* The status body, with a revision that is greater by one when it is another
+ * body than the one before. */
+int cic_db_put_status(struct cic_store *store, MDB_txn *txn,
+    const unsigned char id[16], const struct cic_build *build,
+    struct cic_err *err);
+
 /* store_record.c: builds */
+
+void cic_db_be64(uint64_t n, unsigned char out[8]);
 
 int cic_db_next_sequence(struct cic_store *store, MDB_txn *txn, uint64_t *seq,
     struct cic_err *err);
@@ -62,6 +72,9 @@ int cic_db_put_queue(struct cic_store *store, MDB_txn *txn,
 int cic_db_del_queue(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, struct cic_err *err);
 int cic_db_put_owner(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *owner, struct cic_err *err);
+/* Not there: fine. */
+int cic_db_del_owner(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, const char *owner, struct cic_err *err);
 /* The key of an owner's entry; returns its length. */
 #define CIC_DB_OWNER_KEY_MAX	(CIC_OWNER_MAX + 8)
@@ -79,5 +92,15 @@ int cic_db_leave_names(struct cic_store *store, MDB_txn *txn,
  * status, which is all that is left of it. */
 int cic_db_bury(struct cic_store *store, MDB_txn *txn,
     const unsigned char id[16], struct cic_err *err);
+
+/* store_owner.c */
+
+/* Out of `active`, if the request's place there is this build's. */
+int cic_db_leave_active(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
+/* A build that waited, or was in flight, has ended: out of all databases that
+ * tell who is. */
+int cic_db_leave_flight(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
 
 #endif

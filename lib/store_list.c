@@ -163,7 +163,7 @@ int
 cic_store_count(struct cic_store *store, struct cic_store_counts *counts,
     struct cic_err *err)
 {
-	MDB_stat builds, queue, active, images;
+	MDB_stat builds, queue, active, dying, images;
 	MDB_txn *txn;
 	int rc;
 
@@ -171,14 +171,16 @@ cic_store_count(struct cic_store *store, struct cic_store_counts *counts,
 		return -1;
 	if ((rc = mdb_stat(txn, store->db[DB_BUILDS], &builds)) == 0 &&
 	    (rc = mdb_stat(txn, store->db[DB_QUEUE], &queue)) == 0 &&
-	    (rc = mdb_stat(txn, store->db[DB_ACTIVE], &active)) == 0)
+	    (rc = mdb_stat(txn, store->db[DB_ACTIVE], &active)) == 0 &&
+	    (rc = mdb_stat(txn, store->db[DB_DYING], &dying)) == 0)
 		rc = mdb_stat(txn, store->db[DB_IMAGES], &images);
 	mdb_txn_abort(txn);
 	if (rc != 0)
 		return cic_db_fail(store, rc, "count", err);
 	*counts = (struct cic_store_counts){ .builds = builds.ms_entries,
 	    .queued = queue.ms_entries, .images = images.ms_entries };
+	counts->running = dying.ms_entries;
 	if (active.ms_entries > queue.ms_entries)
-		counts->running = active.ms_entries - queue.ms_entries;
+		counts->running += active.ms_entries - queue.ms_entries;
 	return 0;
 }

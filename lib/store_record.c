@@ -7,8 +7,8 @@
 
 #include "buf.h"
 
-static void
-be64(uint64_t n, unsigned char out[8])
+void
+cic_db_be64(uint64_t n, unsigned char out[8])
 {
 	int i;
 
@@ -57,10 +57,7 @@ cic_db_put_build(struct cic_store *store, MDB_txn *txn, const struct cic_build *
 	if (cic_db_put(store, txn, DB_BUILDS, cic_db_val(id, 16), cic_db_val(text.data, text.len),
 	    err) != 0)
 		goto out;
-	cic_buf_reset(&text);
-	cic_build_print_status(&text, build);
-	rc = cic_db_put(store, txn, DB_STATUS, cic_db_val(id, 16), cic_db_val(text.data, text.len),
-	    err);
+	rc = cic_db_put_status(store, txn, id, build, err);
 out:
 	cic_buf_release(&text);
 	return rc;
@@ -84,7 +81,7 @@ cic_db_put_queue(struct cic_store *store, MDB_txn *txn, const struct cic_build *
 {
 	unsigned char seq[8], id[16];
 
-	be64(build->seq, seq);
+	cic_db_be64(build->seq, seq);
 	cic_id_parse(build->id, id);
 	return cic_db_put(store, txn, DB_QUEUE, cic_db_val(seq, 8), cic_db_val(id, 16), err);
 }
@@ -95,7 +92,7 @@ cic_db_del_queue(struct cic_store *store, MDB_txn *txn,
 {
 	unsigned char seq[8];
 
-	be64(build->seq, seq);
+	cic_db_be64(build->seq, seq);
 	return cic_db_del(store, txn, DB_QUEUE, cic_db_val(seq, 8), err);
 }
 
@@ -107,7 +104,7 @@ cic_db_owner_key(const char *owner, uint64_t seq,
 
 	memcpy(key, owner, len);
 	key[len] = '\0';
-	be64(seq, key + len + 1);
+	cic_db_be64(seq, key + len + 1);
 	return len + 9;
 }
 
@@ -120,6 +117,16 @@ cic_db_put_owner(struct cic_store *store, MDB_txn *txn, const struct cic_build *
 
 	cic_id_parse(build->id, id);
 	return cic_db_put(store, txn, DB_OWNERS, cic_db_val(key, len), cic_db_val(id, 16), err);
+}
+
+int
+cic_db_del_owner(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *owner, struct cic_err *err)
+{
+	unsigned char key[CIC_DB_OWNER_KEY_MAX];
+	size_t len = cic_db_owner_key(owner, build->seq, key);
+
+	return cic_db_del(store, txn, DB_OWNERS, cic_db_val(key, len), err);
 }
 
 /* What a name stands for, how many builds in flight use it, and whether a file
@@ -212,17 +219,12 @@ cic_db_bury(struct cic_store *store, MDB_txn *txn, const unsigned char id[16],
 {
 	struct cic_build tomb = { .state = CIC_FAILED,
 	    .cause = CIC_CAUSE_REQUEST };
-	struct cic_buf body;
 	int rc;
 
 	snprintf(tomb.message, sizeof(tomb.message), "%.900s; ask again",
 	    err->msg);
-	cic_buf_init(&body, CIC_STORE_RECORD_MAX);
-	cic_build_print_status(&body, &tomb);
-	rc = cic_db_put(store, txn, DB_STATUS, cic_db_val(id, 16), cic_db_val(body.data, body.len),
-	    err);
+	rc = cic_db_put_status(store, txn, id, &tomb, err);
 	if (rc == 0)	/* who asks again gets a new build, not this one */
 		rc = cic_db_del(store, txn, DB_BUILDS, cic_db_val(id, 16), err);
-	cic_buf_release(&body);
 	return rc;
 }

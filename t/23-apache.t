@@ -149,9 +149,9 @@ done
 
 # ---- downloads, with password and token
 download_files
-downloads password 403
+downloads password 405
 as "$token"
-downloads token 403
+downloads token 405
 as "$demo" "$password"
 replaced_download
 
@@ -166,7 +166,7 @@ logs() {
     is "$code $body" "206 stage" "$1: a part of it"
     size=$(stat -c %s "$log")
     api GET "/builds/$id/log" --header "Range: bytes=$size-"
-    is "$code" 416 "$1: nothing more yet"
+    is "$code $(printf '%s' "$body" | field type)" "416 urn:cic:problem:range" "$1: nothing more yet"
     printf 'more\n' >> "$log"
     api GET "/builds/$id/log" --header "Range: bytes=$size-"
     is "$code $body" "206 more" "$1: what has come since"

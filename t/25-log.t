@@ -41,7 +41,7 @@ printf 'one more line\n' >> "$log"
 get --header "Range: bytes=$size-"
 is "$code $body $(header content-range)" "206 one more line bytes $size-$((size + 13))/$((size + 14))" "what has come since"
 get --header "Range: bytes=$((size + 14))-"
-is "$code" 416 "nothing more yet: 416"
+like "$code $(header content-type) $(printf '%s' "$body" | field type)" "416 application/problem+json* urn:cic:problem:range" "nothing more yet: 416"
 get --header "Range: bytes=-5"
 is "$code $body" "206 line" "the last bytes"
 get --header 'Range: bytes=0-1,3-4'
@@ -71,7 +71,7 @@ is "$code" 405 "POST: 405"
 
 # ---- tricks
 for path in /builds//log /builds/../log /builds/.././log "/builds/$id/log/" "/builds/$id/../$id/log" "/builds/$id%2flog" "/builds/$id/journal-1" \
-    "/builds/$id/cic.yaml" "/builds/..%2f..%2fcic.yaml/log" "/builds/$id/log%00" "/builds/%2e%2e/log" "/builds/$id./log" "/internal/log/$id" \
+    "/builds/$id/cic.yaml" "/builds/..%2f..%2fcic.yaml/log" "/builds/$id/log%0a" "/builds/%2e%2e/log" "/builds/$id./log" "/internal/log/$id" \
     "/builds/x/log" "/internal/log/../../cic.yaml"; do
     api GET "$path" --path-as-is
     like "$code" '4??' "$path: $code"

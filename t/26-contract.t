@@ -133,25 +133,35 @@ polled_while() {
     for poller in $pollers; do wait "$poller"; done
     is "$(sort "$T/polling.codes" | uniq -c | awk '$2 != 200')" "" "contract 5: every poll gets 200 while $polled_what"
 }
-taken_over() { [ "$(grep -c 'takes over' "$T/log/cic.fcgi.log")" -ge "$1" ]; }
-replace() { for again in 1 2 3; do kill -HUP "$(pid_of cic.fcgi)"; wait_for 20 taken_over $again; done; }
+# reread - cic.fcgi takes new settings
+takeovers() { grep -c 'takes over' "$T/log/cic.fcgi.log"; }
+has_taken_over() { [ "$(takeovers)" -gt "$1" ]; }
+reread() { before_reread=$(takeovers); kill -HUP "$(pid_of cic.fcgi)"; wait_for 20 has_taken_over "$before_reread"; }
 child() { pgrep -P "$(pid_of cic.fcgi)"; }
 another_child() { [ -n "$(child)" ] && [ "$(child)" != "$1" ]; }
 kill_child() {
-    for again in $(seq 20); do
+    for again in 1 2 3 4 5; do
         dead=$(child)
         kill -KILL "$dead"
         wait_for 20 another_child "$dead"
     done
 }
 kill_worker() { kill -KILL "$(pid_of cic-worker)"; worker; }
-polled_while "cic.fcgi reads its configuration anew" replace
+# park - a deployment's look at the build, which is held while nothing changes
+park() {
+    curl --silent --max-time 30 --user-agent ansible-httpget --user "$CIC_USER:$CIC_PASSWORD" --output "$T/parked.out" \
+        --write-out '%{http_code}' "$CIC_URL$PREFIX/build/$id" > "$T/parked" &
+    parked=$!
+}
+polled_while "cic.fcgi reads its configuration anew" reread
+park
 polled_while "the serving process is killed" kill_child
+wait "$parked"
+is "$(cat "$T/parked")" 200 "contract 6: a look that is held meanwhile is answered in 30 s"
 polled_while "the worker is killed" kill_worker
 everybody_sees "$id" BUILDING
 sed -i 's/min_free_space: .*/min_free_space: 1000000000/' "$T/cic.yaml"
-kill -HUP "$(pid_of cic.fcgi)"
-wait_for 20 taken_over 4
+reread
 post "$(request minimal_workflow wordcount ',"version":"main"')"
 is "$code" 507 "contract 5: no disk is free: nothing more is taken"
 everybody_sees "$id" BUILDING
@@ -174,8 +184,12 @@ MORE_LIMITS='  stall_timeout: 1'
 restart
 failed_with "$(submit minimal_workflow wordcount ',"force":true')" '*printed nothing*' stalled "a build that stalls"
 MORE_LIMITS=''
-let_go
 restart
+id=$(submit minimal_workflow wordcount ',"force":true')
+wait_for 20 has_state "$id" BUILDING
+api POST "/builds/$id/cancel"
+failed_with "$id" "cancelled by $CIC_USER" cancelled "a cancelled build"
+let_go
 
 # ---- what a request may look like; no worker, so that nothing is built
 kill "$(pid_of cic-worker)"
@@ -217,10 +231,9 @@ post "$(request BASE BASE)"
 is "$code" 403 "contract 21: BASE and BASE mean the base image, which is not everybody's"
 MORE_SERVICE="  admins: [$CIC_USER]"
 config podman builtin
-kill -HUP "$(pid_of cic.fcgi)"
-base_is_taken() { post "$(request BASE BASE)"; [ "$code" = 200 ]; }
-ok "contract 21: an administrator may ask for it" wait_for 20 base_is_taken
+reread
 post "$(request BASE BASE)"
+is "$code" 200 "contract 21: an administrator may ask for it"
 is "$(record_of .image)" base:latest "contract 21: it is the base image"
 
 # ---- who is who
@@ -228,6 +241,29 @@ code=$(curl --silent --output "$T/out" --dump-header "$T/h" --write-out '%{http_
 like "$code $(cat "$T/h")" '401 *WWW-Authenticate: Basic *' "contract 15: nobody: 401 with a Basic challenge"
 like "$(CIC_PASSWORD=wrong ask GET "/build/$finished")" '401 *' "contract 15: a wrong password: 401"
 is "$(by_wget "$finished" | jq -r .status)" FINISHED "contract 15: wget answers the challenge"
+
+post_token='{"name":"contract"}'
+token=$(ask POST /tokens "$post_token" | sed -n 's/^201 0 //p' | jq -r .token)
+like "$(CIC_USER=$token CIC_PASSWORD=anything ask GET "/build/$finished")" '200 0 *"FINISHED"*' \
+    "contract 15: a token as the user, with any password"
+
+# ---- one account for many deployments
+asks() { post "$(request a "step$1")"; }
+# several of this test's are waiting
+MORE_LIMITS='  pending_per_user: 2'
+config podman builtin
+reread
+asks 2
+like "$code $headers" '429 *Retry-After: *' "contract 16: somebody who has too many builds waiting is told to wait"
+post "$(request a b)"
+is "$code" 200 "contract 16: but not who joins a build"
+api GET "/build/$(printf '%s' "$body" | field id)"
+is "$code" 200 "contract 16: nor who looks at one"
+MORE_SERVICE="  service_accounts: [$CIC_USER]"
+config podman builtin
+reread
+asks 2
+is "$code" 200 "contract 16: an account that many share has no such limit"
 
 # ---- the command line client
 printf '%s' "$good" > "$T/request.json"

@@ -25,10 +25,18 @@ unfit '*CANCELLED*' "a state that is not described" GET "/build/$id" 200 $json \
     '{"filename":null,"image_id":null,"message":null,"status":"CANCELLED"}'
 unfit '*is no JSON*' "what is no JSON" GET "/build/$id" 200 $json '{'
 unfit '*has a body*' "a body where there should be none" DELETE "/builds/$id" 204 $json '{}'
+unfit '*has a body*' "a download's error with a body" GET /images/download/a.sif 404 text/html '<p>'
 unfit '*urn:cic:problem*' "a kind of problem that is not described" GET "/build/$id" 404 application/problem+json \
     '{"type":"urn:cic:problem:lost-it","title":"Not Found","status":404,"detail":"x"}'
 jq 'del(.components.schemas.State)' "$description" > "$T/broken.json"
 like "$("$top/t/openapi.py" "$T/broken.json")" '*leads nowhere*' "a reference that leads nowhere"
 jq '.components.schemas.State = {"type": "nothing"}' "$description" > "$T/broken.json"
 ok "a schema that is none" sh -c "! '$top/t/openapi.py' '$T/broken.json'"
+
+# it is given to everybody
+standin
+config podman builtin
+start
+curl --silent --output "$T/served.json" "$CIC_URL$PREFIX/openapi.json"
+ok "GET /openapi.json gives it, without a password" cmp "$T/served.json" "$description"
 done_testing

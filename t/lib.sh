@@ -193,13 +193,13 @@ api() {
     rm -f "$T/body" "$T/headers"
 }
 
-# record_answer METHOD PATH - the last call's answer, a line in a file of this test; a download without its body.
+# record_answer METHOD PATH - the last call's answer, a line in a file of this test; files and logs without their bodies.
 # Several may be at it at once: a line is one write.
 record_answer() {
     mkdir -p "$ANSWERS"
     record_type=$(printf '%s\n' "$headers" | sed -n 's/^[Cc]ontent-[Tt]ype: *//p' | tail -n 1)
-    case $record_type in
-        *json*) record_body=$T/body ;;
+    case $code$record_type in
+        [45]??*|*json*) record_body=$T/body ;;
         *) record_body=/dev/null ;;
     esac
     [ "$code" = 000 ] || jq -cn --arg method "$1" --arg path "$2" --arg status "$code" --arg type "$record_type" \

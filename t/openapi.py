@@ -4,7 +4,8 @@
 usage: openapi.py DESCRIPTION [ANSWERS...]
 
 ANSWERS are files of what t/lib.sh's `api` has recorded, one JSON object a line: method, path (below the prefix), status,
-type, body.  An address that is not described must have been answered 404, a method that is not described 405.
+type, body.  An address that is not described must have been answered 404, a method that is not described 405; or the web
+server has refused it (400, 401, 403).
 
 Prints how many answers there were and, each on a line with how often, what does not fit.  Exit status: 0 all fits, 1 not
 so, 2 wrong usage.
@@ -151,7 +152,8 @@ def fault_of_body(answer, media, description):
 
 
 def fault_of_undescribed(answer, status, path, description):
-    if answer["status"] in (status, 401):
+    # 401 comes before anything else; 400 and 403 are the web server's
+    if answer["status"] in (status, 400, 401, 403):
         problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
         return fault_of_body(answer, problem, description)
     return "%s is not described and was answered %d" % ("the method" if path else "the address", answer["status"])

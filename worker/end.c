@@ -3,8 +3,9 @@
  *
  * Order of publishing: the .sif is complete and synced under its temporary
  * name, and the journal with its digest is synced, before we come here.  Then
- * the checksum, both renames, the folder synced, and one transaction that ends
- * the build.  A crash anywhere in between leaves the journal to start over from.
+ * one transaction after which the build can be cancelled no more, the checksum,
+ * both renames, the folder synced, and one transaction that ends the build.  A
+ * crash anywhere in between leaves the journal to start over from.
  */
 #include "end.h"
 
@@ -28,6 +29,8 @@ struct outcome {
 	enum cic_state			 state;
 	enum cic_cause			 cause;
 	const char			*message;
+	int64_t				 published;	/* began, ms since 1970 */
+	bool				 publishing;	/* found out: it may be */
 };
 
 static void
@@ -60,16 +63,34 @@ copy_failure(struct cic_build *build, const struct journal_line *line)
 	    failed ? line->package : "");
 }
 
+/* Whatever became of a build that was cancelled, this is its end. */
+static bool
+end_if_cancelled(struct cic_build *build, const struct outcome *o)
+{
+	if (build->cancel[0] == '\0')
+		return false;
+	if (o->run != NULL) {
+		build->progress = o->run->progress;
+		build->stages = o->run->stages;
+	}
+	cic_build_end_cancelled(build, build->cancel);
+	return true;
+}
+
 /* Inside the store's transaction. */
 static void
 apply_end(struct cic_build *build, void *arg)
 {
 	const struct outcome *o = arg;
 
+	if (end_if_cancelled(build, o))
+		return;
 	if (o->line != NULL && o->line->event == JOURNAL_FINISHED)
 		copy_result(build, o->line);
-	if (o->run != NULL)
+	if (o->run != NULL) {
 		build->progress = o->run->progress;
+		build->stages = o->run->stages;
+	}
 	if (o->state == CIC_FINISHED)
 		build->force_done = true;
 	if (build->recheck && build->reruns < RERUNS_MAX &&
@@ -93,6 +114,8 @@ apply_lost(struct cic_build *build, void *arg)
 	const struct outcome *o = arg;
 	int limit = o->worker->conf->max_attempts;
 
+	if (end_if_cancelled(build, o))
+		return;
 	build->state = CIC_PENDING;
 	if (++build->lost < limit)
 		return;
@@ -117,6 +140,35 @@ record(struct outcome *o, const struct run *run,
 		return true;
 	cic_log_warnx("build %s: %s", run->id, err.msg);
 	return err.code == CIC_EEXIST || err.code == CIC_ENOENT;
+}
+
+static void
+apply_publishing(struct cic_build *build, void *arg)
+{
+	struct outcome *o = arg;
+
+	if (end_if_cancelled(build, o))
+		return;
+	build->stages = o->run->stages;
+	cic_stages_begin(&build->stages, "publish", o->published);
+	build->publishing = o->publishing = true;
+}
+
+/* From here on the build cannot be cancelled.  False when it has been, and has
+ * ended, or when the store does not answer: then `over` is false, too. */
+static bool
+begin_publishing(const struct worker *worker, struct run *run, bool *over)
+{
+	struct outcome o = { .worker = worker, .run = run,
+	    .published = cic_now_ms() };
+
+	if (run->publishing)
+		return true;
+	*over = record(&o, run, apply_publishing, NULL);
+	run->publishing = *over && o.publishing;
+	if (run->publishing)
+		cic_stages_begin(&run->stages, "publish", o.published);
+	return run->publishing;
 }
 
 /* Give the file of a run its name. */
@@ -144,9 +196,12 @@ end_finished(const struct worker *worker, struct run *run)
 	struct cic_image image = { .size = run->last.size };
 	enum published how;
 	struct cic_err err;
+	bool over;
 
 	if (run->last.size == 0)	/* docker only, or the .sif was right */
 		return record(&o, run, apply_end, NULL);
+	if (!begin_publishing(worker, run, &over))
+		return over;
 	how = publish_run(worker, run, &err);
 	if (how != PUBLISHED)
 		cic_log_warnx("build %s: publish: %s", run->id, err.msg);
@@ -185,6 +240,7 @@ bool
 end_run(const struct worker *worker, struct run *run)
 {
 	struct outcome o = { .worker = worker, .run = run };
+	const char *said = "";
 	bool done;
 
 	if (run->ended && run->last.event == JOURNAL_FINISHED) {
@@ -202,13 +258,17 @@ end_run(const struct worker *worker, struct run *run)
 		    "was ended";
 		done = record(&o, run, apply_end, NULL);
 	} else {
-		cic_log_warnx("build %s: its processes died", run->id);
+		if (run->dying == 0)
+			cic_log_warnx("build %s: its processes died", run->id);
 		done = record(&o, run, apply_lost, NULL);
 	}
 	if (done) {
+		if (run->dying != 0)
+			said = "cancelled";
+		else if (run->ended)
+			said = run->last.message;
 		cic_log_info("build %s: attempt %d over%s%.200s", run->id,
-		    run->attempt, run->ended && run->last.message[0] != '\0' ?
-		    ": " : "", run->ended ? run->last.message : "");
+		    run->attempt, said[0] != '\0' ? ": " : "", said);
 		clean_up(worker, run);
 	}
 	return done;

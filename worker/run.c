@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "cancel.h"
+#include "cgroup.h"
 #include "end.h"
 #include "job.h"
-#include "cgroup.h"
 #include "log.h"
 #include "share.h"
 #include "sweep.h"
@@ -47,6 +48,8 @@ new_run(const struct worker *worker, const struct cic_build *build,
 	run->attempt = build->attempt;
 	run->state = build->state;
 	run->progress = build->progress;
+	run->stages = build->stages;
+	run->publishing = build->publishing;
 	run->told = true;
 	run->started = build->started;
 	if (run_folder(worker->conf, build->id, run->folder, err) != 0 ||
@@ -230,6 +233,7 @@ apply_news(struct cic_build *build, void *arg)
 
 	build->state = run->state;
 	build->progress = run->progress;
+	build->stages = run->stages;
 }
 
 static void
@@ -263,6 +267,10 @@ on_line(const struct journal_line *line, void *arg)
 	switch (line->event) {
 	case JOURNAL_PROGRESS:
 		run->progress = line->progress;
+		/* the stage's name is its first output; we may read it late */
+		cic_stages_begin(&run->stages, line->progress.stage,
+		    line->progress.output > 0 ? line->progress.output :
+		    cic_now_ms());
 		run->told = false;
 		break;
 	case JOURNAL_STATE:
@@ -323,7 +331,8 @@ run_follow(const struct worker *worker, struct run *run)
 	if (!gone) {
 		tell_progress(worker, run);
 		end_overdue(worker, run);
-		return false;
+		if (!cancel_look(worker, run))
+			return false;
 	}
 	sweep_processes(run->id);
 	cgroup_end(run->id);

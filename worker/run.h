@@ -35,11 +35,14 @@ struct run {
 	off_t			 journal_at;
 	enum cic_state		 state;		/* these two as cic-build */
 	struct cic_progress	 progress;	/* … told */
+	struct cic_stages	 stages;
 	bool			 told;		/* the store has them */
 	int64_t			 told_at;	/* ms since 1970 */
 	int64_t			 started;	/* ms since 1970 */
 	bool			 overdue;	/* killed for its time */
+	int64_t			 dying;		/* cancel.h; ms, 0: it is not */
 	bool			 ended;		/* `last` is filled */
+	bool			 publishing;	/* the store has it so */
 	struct journal_line	 last;		/* how cic-build ended it */
 };
 

@@ -18,6 +18,7 @@
 
 #define ENVIRON_MAX	(128 * 1024)
 #define ROUNDS		100	/* of 100 ms */
+#define STOP_ROUNDS	50	/* of 20 ms */
 #define TORN_ROUNDS	3	/* more of them tell that parents are hidden
 				 * from us (hidepid) */
 
@@ -27,6 +28,7 @@ static const char *build_program = "";
 struct process {
 	pid_t	pid, parent;
 	bool	ours;
+	bool	stopped;	/* and starts no other */
 };
 
 struct table {
@@ -119,24 +121,27 @@ is_pause(pid_t pid)
 	    strcmp(name, "podman pause\n") == 0);
 }
 
-/* "pid (name) S ppid …": the name may hold anything, so from its end. */
-static pid_t
-parent_of(pid_t pid)
+/* "pid (name) S ppid …": the name may hold anything, so from its end.  False when
+ * there is none, or a zombie, which needs no killing. */
+static bool
+read_stat(struct process *process)
 {
 	char text[1024], *end;
 	char state;
 	int parent;
 
-	if (read_proc(pid, "stat", text, sizeof(text)) <= 0)
-		return -1;
+	if (read_proc(process->pid, "stat", text, sizeof(text)) <= 0)
+		return false;
 	end = strrchr(text, ')');
 	if (end == NULL || sscanf(end + 1, " %c %d", &state, &parent) != 2)
-		return -1;
-	return state == 'Z' ? -1 : parent;	/* a zombie needs no killing */
+		return false;
+	process->parent = parent;
+	process->stopped = state == 'T';
+	return state != 'Z';
 }
 
 static void
-add(struct table *table, pid_t pid, pid_t parent, bool ours)
+add(struct table *table, const struct process *process)
 {
 	struct process *more;
 
@@ -148,7 +153,7 @@ add(struct table *table, pid_t pid, pid_t parent, bool ours)
 		table->at = more;
 		table->room += 256;
 	}
-	table->at[table->count++] = (struct process){ pid, parent, ours };
+	table->at[table->count++] = *process;
 }
 
 static void
@@ -157,19 +162,19 @@ read_table(struct table *table, const char *marker)
 	char *scratch = malloc(ENVIRON_MAX);
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
-	pid_t pid, parent;
+	struct process p = { .ours = false };
 
 	table->count = 0;
 	while (scratch != NULL && proc != NULL &&
 	    (entry = readdir(proc)) != NULL) {
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		pid = (pid_t)atol(entry->d_name);
-		parent = parent_of(pid);
-		if (parent >= 0 && pid != getpid() && !is_pause(pid) &&
-		    !is_gone(pid))
-			add(table, pid, parent,
-			    is_ours(pid, parent, marker, scratch));
+		p.pid = (pid_t)atol(entry->d_name);
+		if (!read_stat(&p) || p.pid == getpid() || is_pause(p.pid) ||
+		    is_gone(p.pid))
+			continue;
+		p.ours = is_ours(p.pid, p.parent, marker, scratch);
+		add(table, &p);
 	}
 	if (proc != NULL)
 		closedir(proc);
@@ -213,6 +218,96 @@ is_torn(const struct table *table)
 	return false;
 }
 
+static void
+read_build(struct table *table, const char *id)
+{
+	char marker[80];
+
+	snprintf(marker, sizeof(marker), "CIC_BUILD=%s", id);
+	read_table(table, marker);
+	mark_descendants(table);
+}
+
+/* The youngest first: if we are killed meanwhile, what is left still descends
+ * from the oldest.  Returns how many there were. */
+static size_t
+kill_ours(const struct table *table)
+{
+	size_t i, killed = 0;
+
+	for (i = table->count; i-- > 0;)
+		if (table->at[i].ours) {
+			kill(table->at[i].pid, SIGKILL);
+			killed++;
+		}
+	return killed;
+}
+
+static const struct process *
+find(const struct table *table, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < table->count; i++)
+		if (table->at[i].pid == pid)
+			return &table->at[i];
+	return NULL;
+}
+
+/* The build's own, and so is its parent, and its parent's: not cic-build, and no
+ * tool that it runs. */
+static bool
+is_of_tool(const struct table *table, const struct process *p)
+{
+	int n;
+
+	for (n = 0; p != NULL && p->ours && n < 3; n++)
+		p = find(table, p->parent);
+	return n == 3;
+}
+
+void
+sweep_tools(const char *id)
+{
+	struct table table = { .at = NULL };
+	size_t i;
+
+	read_build(&table, id);
+	for (i = 0; i < table.count; i++)
+		if (is_of_tool(&table, &table.at[i]))
+			kill(table.at[i].pid, SIGKILL);
+	free(table.at);
+}
+
+void
+sweep_build(const char *id)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	struct table table = { .at = NULL };
+	size_t i, moving;
+	int round, quiet = 0;
+
+	/* twice: the environment of one that is becoming another program cannot
+	 * be read for a moment */
+	for (round = 0; round < STOP_ROUNDS && quiet < 2; round++) {
+		if (round > 0)
+			nanosleep(&pause, NULL);
+		read_build(&table, id);
+		moving = is_torn(&table);
+		for (i = 0; i < table.count; i++)
+			if (table.at[i].ours && !table.at[i].stopped) {
+				kill(table.at[i].pid, SIGSTOP);
+				moving++;
+			}
+		quiet = moving > 0 ? 0 : quiet + 1;
+	}
+	for (round = 0; kill_ours(&table) > 0 && round < STOP_ROUNDS; round++) {
+		nanosleep(&pause, NULL);
+		read_build(&table, id);
+	}
+	free(table.at);
+}
+
 void
 sweep_spare(const char *program)
 {
@@ -224,19 +319,12 @@ sweep_processes(const char *id)
 {
 	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
 	struct table table = { .at = NULL };
-	char marker[80];
-	size_t i, killed;
+	size_t killed;
 	int round, torn = 0;
 
-	snprintf(marker, sizeof(marker), "CIC_BUILD=%s", id);
 	for (round = 0; round < ROUNDS; round++) {
-		read_table(&table, marker);
-		mark_descendants(&table);
-		for (i = killed = 0; i < table.count; i++)
-			if (table.at[i].ours) {
-				kill(table.at[i].pid, SIGKILL);
-				killed++;
-			}
+		read_build(&table, id);
+		killed = kill_ours(&table);
 		if (killed == 0 && (!is_torn(&table) ||
 		    ++torn == TORN_ROUNDS))
 			break;

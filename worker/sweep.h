@@ -21,6 +21,14 @@ void sweep_spare(const char *program);
  */
 void sweep_processes(const char *id);
 
+/* Of a build that lives, kill what the tools of its cic-build have started, and
+ * spare these. */
+void sweep_tools(const char *id);
+
+/* Kill a build that lives: cic-build and all that descend from it.  They are
+ * stopped first, so that none starts another one unseen. */
+void sweep_build(const char *id);
+
 /* Remove containers that carry the build's label. */
 void sweep_containers(const struct cic_conf *conf, const char *id, int log_fd);
 

@@ -142,6 +142,26 @@ start_waiting(struct runs *runs)
 	}
 }
 
+/* Folders of builds that nobody has in his list any more. */
+static void
+remove_trash(const struct worker *worker)
+{
+	char id[CIC_ID_TEXT], path[CIC_PATH_MAX];
+	struct cic_err err;
+
+	while (cic_store_trash(worker->store, id, &err) == 0) {
+		if (run_folder(worker->conf, id, path, &err) != 0 ||
+		    cic_remove_tree(path, &err) != 0)
+			/* said once; it is of no use to try for ever */
+			cic_log_warnx("build %s: its folder stays: %s", id,
+			    err.msg);
+		if (cic_store_trash_removed(worker->store, id, &err) != 0) {
+			cic_log_warnx("build %s: %s", id, err.msg);
+			return;
+		}
+	}
+}
+
 /* True when it is time to end. */
 static bool
 take_signals(int fd)
@@ -168,6 +188,7 @@ loop(struct runs *runs, int wake_fd, int signal_fd)
 	for (;;) {
 		follow_all(runs);
 		start_waiting(runs);
+		remove_trash(&runs->worker);
 		cic_store_check_readers(runs->worker.store);
 		if (cic_store_is_broken(runs->worker.store))
 			cic_log_fatalx("the store is damaged; see README, "

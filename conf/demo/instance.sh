@@ -76,12 +76,17 @@ write_nginx() {
     done
     # as root, nginx would read the files as somebody who may not enter this folder
     if [ "$(id -u)" -eq 0 ]; then user='user root root;'; else user=''; fi
+    # a held status poll takes two connections
+    # shellcheck disable=SC3045 # dash and bash have it
+    files=$(ulimit -H -n)
+    case $files in unlimited) files=16384 ;; *) [ "$files" -lt 16384 ] || files=16384 ;; esac
     cat > "$dir/nginx.conf" <<END
 $user
 worker_processes 1;
+worker_rlimit_nofile $files;
 pid $dir/nginx.pid;
 error_log $dir/log/nginx.log;
-events { worker_connections 1024; }
+events { worker_connections $((files / 2)); }
 http {
 	include $dir/nginx/cic-http.conf;
 	client_body_temp_path $dir/tmp/body;
@@ -91,7 +96,7 @@ http {
 	scgi_temp_path $dir/tmp/scgi;
 	sendfile on;
 	server {
-		listen ${CIC_URL#http://};
+		listen ${CIC_URL#http://} backlog=4096;
 		include $dir/nginx/cic.conf;
 	}
 }

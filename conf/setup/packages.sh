@@ -87,6 +87,7 @@ check busybox-static        -  -  a shell that needs nothing else, in a test ima
 check qemu-user-static      -  -  runs another processor's programs, for images of other platforms
 check arch-test             -  -  mmdebstrap asks it whether that works
 check time                  -  -  seconds and memory, for make bench
+check wrk                   -  -  loads the service with requests, for make bench
 check bubblewrap            -  -  enters the private root that holds apptainer
 TABLE
 }

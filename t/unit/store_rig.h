@@ -121,10 +121,11 @@ status_has(const char *id, const char *what)
 {
 	unsigned char raw[16];
 	struct cic_buf body;
+	uint64_t rev;
 
 	cic_buf_init(&body, 65536);
 	assert_true(cic_id_parse(id, raw));
-	assert_int_equal(cic_store_status(store, raw, &body, &err), 0);
+	assert_int_equal(cic_store_status(store, raw, &rev, &body, &err), 0);
 	if (strstr(body.data, what) == NULL)
 		fail_msg("\"%s\" is not in %s", what, body.data);
 	cic_buf_release(&body);

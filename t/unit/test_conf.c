@@ -100,6 +100,8 @@ static const struct {
 	{ "service", "data", "\"/x\\L\"", "control byte" },
 	{ "service", "data", "\"/\\uFEFFx\"", "control byte" },
 	{ "service", "threads", "1", NULL },
+	{ "service", "long_poll_seconds", "0", NULL },
+	{ "service", "long_poll_seconds", "26", "a whole number, 0 to 25" },
 	{ "service", "threads", "64", NULL },
 	{ "service", "threads", "0", "a whole number, 1 to 64" },
 	{ "service", "threads", "65", "1 to 64" },
@@ -465,12 +467,36 @@ platforms_and_admins(void **state)
 	cic_conf_free(c);
 }
 
+/* A list that has a default: it counts unless a list is given, empty or not. */
+static void
+list_default(void **state)
+{
+	struct cic_conf *c = loads(NEEDED BASE);
+
+	(void)state;
+	assert_int_equal(c->long_poll_agents.count, 1);
+	assert_string_equal(c->long_poll_agents.item[0], "ansible-httpget");
+	assert_int_equal(c->long_poll_seconds, 20);
+	cic_conf_free(c);
+	c = loads(NEEDED BASE "service:\n  long_poll_agents: [a, b/2]\n");
+	assert_int_equal(c->long_poll_agents.count, 2);
+	assert_string_equal(c->long_poll_agents.item[1], "b/2");
+	assert_null(c->long_poll_agents.item[2]);
+	cic_conf_free(c);
+	c = loads(NEEDED BASE "service:\n  long_poll_agents: []\n");
+	assert_int_equal(c->long_poll_agents.count, 0);
+	cic_conf_free(c);
+	c = loads(NEEDED BASE "service:\n  long_poll_agents:\n");
+	assert_int_equal(c->long_poll_agents.count, 1);
+	cic_conf_free(c);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT(defaults), UNIT(registries), UNIT(secrets),
-		UNIT(platforms_and_admins), UNIT(one_value), UNIT(repositories),
+		UNIT(platforms_and_admins), UNIT(list_default), UNIT(one_value), UNIT(repositories),
 		UNIT(all_at_once), UNIT(no_mapping), UNIT(left_blank),
 		UNIT(printed_loads_again), UNIT(long_lists),
 	};

@@ -10,6 +10,7 @@
 #include "folder.h"
 
 #include "job.h"
+#include "json.h"
 #include "journal.h"
 
 static struct journal_line seen[16];
@@ -225,6 +226,10 @@ sample(void)
 	b.progress = (struct cic_progress){ .stage = "build", .step = 4,
 	    .steps = 11, .step_name = "spack install", .package = "zlib@1.3.1",
 	    .packages_done = 3, .packages = 112, .output = 1700000000000 };
+	cic_stages_begin(&b.stages, "resolve", 1700000000001);
+	cic_stages_begin(&b.stages, "build", 1700000000002);
+	strcpy(b.cancel, "ann");
+	b.publishing = true;
 	assert_true(cic_build_add_owner(&b, "ann"));
 	assert_true(cic_build_add_owner(&b, ""));
 	assert_false(cic_build_add_owner(&b, "ann"));
@@ -248,6 +253,9 @@ records(void **state)
 	assert_int_equal(again.owner_count, 2);
 	assert_memory_equal(&again.request, &b.request, sizeof(b.request));
 	assert_memory_equal(&again.progress, &b.progress, sizeof(b.progress));
+	assert_memory_equal(&again.stages, &b.stages, sizeof(b.stages));
+	assert_string_equal(again.cancel, "ann");
+	assert_true(again.publishing);
 	assert_string_equal(again.excerpt, b.excerpt);
 	assert_string_equal(again.package, b.package);
 	cic_build_release(&again);
@@ -268,12 +276,13 @@ records(void **state)
 	cic_buf_release(&two);
 }
 
-/* What was written before there were excerpts and progress. */
+/* What was written before there were excerpts, progress and stages. */
 static void
 old_records(void **state)
 {
 	static const char *const gone[] = { "\"excerpt\":", "\"package\":",
-	    "\"progress\":{" };
+	    "\"progress\":{", "\"stages\":{", "\"cancel\":",
+	    "\"publishing\":" };
 	struct cic_build b = sample(), again;
 	struct cic_buf text;
 
@@ -294,10 +303,51 @@ old_records(void **state)
 	assert_string_equal(again.excerpt, "");
 	assert_string_equal(again.package, "");
 	assert_int_equal(again.progress.steps, 0);
+	assert_int_equal(again.stages.count, 0);
+	assert_string_equal(again.cancel, "");
+	assert_false(again.publishing);
 	assert_string_equal(again.message, b.message);
 	cic_build_release(&again);
 	cic_build_release(&b);
 	cic_buf_release(&text);
+}
+
+/* Stages that cannot be, and owners who go. */
+static void
+stages_and_owners(void **state)
+{
+	static const char hostile[] = "{\"resolve\":5,\"\":1,\"check\":-1,"
+	    "\"context\":1e99,\"a-name-of-16-byte\":1,\"push\":\"x\",\"build\":7}";
+	struct cic_stages stages = { .count = 0 };
+	struct cic_json *json = cic_json_parse(hostile, strlen(hostile), &err);
+	struct cic_build b = sample();
+	char name[16];
+
+	(void)state;
+	assert_non_null(json);
+	cic_stages_parse(json, &stages);
+	cic_json_free(json);
+	assert_int_equal(stages.count, 2);
+	assert_string_equal(stages.at[1].name, "build");
+	assert_int_equal(stages.at[1].began, 7);
+	cic_stages_begin(&stages, "resolve", 9);
+	assert_int_equal(stages.at[0].began, 5);
+	for (int i = 0; i < 99; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		cic_stages_begin(&stages, name, i);
+	}
+	assert_int_equal(stages.count, CIC_STAGES_MAX);
+	cic_stages_parse(NULL, &stages);
+	assert_int_equal(stages.count, 0);
+
+	assert_false(cic_build_remove_owner(&b, "bob"));
+	assert_true(cic_build_add_owner(&b, "bob"));
+	assert_true(cic_build_remove_owner(&b, "ann"));
+	assert_false(cic_build_has_owner(&b, "ann"));
+	assert_int_equal(b.owner_count, 2);
+	assert_string_equal(b.owners[0], "");
+	assert_string_equal(b.owners[1], "bob");
+	cic_build_release(&b);
 }
 
 static void
@@ -410,7 +460,7 @@ main(void)
 		UNIT(written_and_read), UNIT(messages_of_any_bytes),
 		UNIT(torn), UNIT(garbage), UNIT(long_lines), UNIT(records),
 		UNIT(spoiled_records), UNIT(old_records), UNIT(differences),
-		 UNIT(status_bodies), UNIT(words),
+		UNIT(stages_and_owners), UNIT(status_bodies), UNIT(words),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -109,6 +109,7 @@ progress(void **state)
 {
 	char id[CIC_ID_TEXT], ready[CIC_PATH_MAX + 8];
 	struct run *run = begin(id);
+	struct cic_build b;
 	uint64_t rev, later;
 	int64_t now;
 
@@ -144,6 +145,11 @@ progress(void **state)
 	put(run, "go", "");
 	follow_to_end(run);
 	status_has(id, "\"message\":\"made\",\"status\":\"FINISHED\"}\n");
+	b = get(id);
+	assert_int_equal(b.stages.count, 1);
+	assert_string_equal(b.stages.at[0].name, "build");
+	assert_true(b.stages.at[0].began >= b.started);
+	cic_build_release(&b);
 	assert_int_equal(step_in_record(id, &rev), 6);
 }
 

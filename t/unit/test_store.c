@@ -10,6 +10,7 @@ accepted(void **state)
 	struct cic_build b;
 	char id[CIC_ID_TEXT];
 	struct cic_buf body;
+	uint64_t rev;
 
 	(void)state;
 	assert_false(ask(&r, OWNER, id));
@@ -27,12 +28,12 @@ accepted(void **state)
 	cic_build_release(&b);
 	cic_buf_init(&body, 65536);
 	cic_id_parse(id, raw);
-	assert_int_equal(cic_store_status(store, raw, &body, &err), 0);
+	assert_int_equal(cic_store_status(store, raw, &rev, &body, &err), 0);
 	assert_string_equal(body.data, "{\"filename\":null,\"image_id\":"
 	    "\"w_s_x86_64_nompi_nogpu:latest\",\"message\":null,"
 	    "\"status\":\"PENDING\"}\n");
 	cic_id_parse(unknown, raw);
-	assert_int_equal(cic_store_status(store, raw, &body, &err), -1);
+	assert_int_equal(cic_store_status(store, raw, &rev, &body, &err), -1);
 	assert_int_equal(err.code, CIC_ENOENT);
 	cic_buf_release(&body);
 	assert_int_equal(cic_store_get(store, unknown, &b, &err), -1);

@@ -143,6 +143,65 @@ test_others(void **state)
 	unlink(program);
 }
 
+/* Start a shell with the marker. */
+static pid_t
+start_shell(const char *script)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		putenv((char *)(uintptr_t)"CIC_BUILD=mine");
+		execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+		_exit(127);
+	}
+	return pid;
+}
+
+static void
+wait_for_file(const char *path)
+{
+	for (int i = 0; i < 1000 && access(path, F_OK) != 0; i++)
+		usleep(10000);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* A build, its tool, and what the tool runs: only that is killed, and the tool
+ * has the time to clean up. */
+static void
+test_tools(void **state)
+{
+	char script[8400];
+	pid_t pid;
+
+	(void)state;
+	snprintf(script, sizeof(script), "sh -c \"sh -c 'touch %s; sleep 60; :'; "
+	    "echo \\$? > %s; exit 7\"; exit $?", program, program);
+	pid = start_shell(script);
+	wait_for_file(program);
+	sweep_tools("nobody");
+	sweep_tools("mine");
+	assert_int_equal(WEXITSTATUS(status_of(pid)), 7);
+	wait_for_file(program);
+}
+
+/* All of it goes, however fast it starts more. */
+static void
+test_build(void **state)
+{
+	char script[4300];
+	pid_t pid;
+
+	(void)state;
+	snprintf(script, sizeof(script), "trap '' TERM; i=0; while [ $i -lt 3000 "
+	    "]; do (setsid sleep 60 &); i=$((i+1)); [ $i != 5 ] || touch %s; "
+	    "done; sleep 60; :", program);
+	pid = start_shell(script);
+	wait_for_file(program);
+	sweep_build("mine");
+	assert_int_equal(WTERMSIG(status_of(pid)), SIGKILL);
+	assert_string_equal(sweep("mine"), "");
+}
+
 int
 main(void)
 {
@@ -150,6 +209,8 @@ main(void)
 		cmocka_unit_test(test_leaving),
 		cmocka_unit_test(test_marked),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_tools),
+		cmocka_unit_test(test_build),
 	};
 	const char *tmp = getenv("TMPDIR");
 

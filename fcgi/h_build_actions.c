@@ -1,0 +1,89 @@
+/*
+ * What owners do to a build: /builds/<id>/cancel, /builds/<id>/retry, and DELETE
+ * of /builds/<id>.
+ */
+#include "route.h"
+
+#include "app.h"
+#include "ask.h"
+#include "log.h"
+#include "owned.h"
+#include "req.h"
+#include "resp.h"
+#include "wake.h"
+
+/* What the store said no with. */
+static void
+refuse(const char *id, const struct cic_err *err, struct resp *resp)
+{
+	if (err->code == CIC_ENOENT)
+		owned_no_build(id, resp);
+	else if (err->code == CIC_EEXIST)
+		resp_problem(resp, PROBLEM_CONFLICT, "%s", err->msg);
+	else {
+		cic_log_warnx("build %.36s: %s", id, err->msg);
+		resp_store_failure(resp, err);
+	}
+}
+
+void
+h_build_cancel(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp)
+{
+	static const struct { const char *word; int status; } said[] = {
+		[CIC_LEFT] = { "left", 200 },
+		[CIC_CANCELLED] = { "cancelled", 200 },
+		[CIC_CANCELLING] = { "cancelling", 202 },
+	};
+	bool admin = cic_conf_is_admin(app->conf, req->owner);
+	enum cic_cancelled result;
+	struct cic_store *store;
+	struct cic_err err;
+
+	store = app_store(app, &err);
+	if (store == NULL || cic_store_cancel(store, rest, req->owner, admin,
+	    &result, &err) != 0) {
+		refuse(rest, &err, resp);
+		return;
+	}
+	cic_wake_poke(app->db);
+	cic_log_info("build %s: %s by %s", rest, said[result].word, req->owner);
+	resp->status = said[result].status;
+	cic_buf_printf(&resp->body, "{\"id\":\"%s\",\"result\":\"%s\"}\n", rest,
+	    said[result].word);
+}
+
+void
+h_build_retry(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp)
+{
+	struct cic_build build;
+
+	if (!owned_build(app, req, rest, &build, resp))
+		return;
+	if (cic_state_is_end(build.state))
+		ask(app, req, &build.request, resp);
+	else
+		resp_problem(resp, PROBLEM_CONFLICT,
+		    "the build has not ended; asking for it anew joins it");
+	cic_build_release(&build);
+}
+
+void
+h_build_delete(struct app *app, const struct req *req, const char *rest,
+    struct resp *resp)
+{
+	bool admin = cic_conf_is_admin(app->conf, req->owner);
+	struct cic_store *store;
+	struct cic_err err;
+
+	store = app_store(app, &err);
+	if (store == NULL || cic_store_hide(store, rest, req->owner, admin,
+	    &err) != 0) {
+		refuse(rest, &err, resp);
+		return;
+	}
+	cic_wake_poke(app->db);
+	cic_log_info("build %s: hidden by %s", rest, req->owner);
+	resp->status = 204;
+}
