@@ -247,6 +247,24 @@ token=$(ask POST /tokens "$post_token" | sed -n 's/^201 0 //p' | jq -r .token)
 like "$(CIC_USER=$token CIC_PASSWORD=anything ask GET "/build/$finished")" '200 0 *"FINISHED"*' \
     "contract 15: a token as the user, with any password"
 
+# ---- one account for many deployments
+asks() { post "$(request a "step$1")"; }
+# several of this test's are waiting
+MORE_LIMITS='  pending_per_user: 2'
+config podman builtin
+reread
+asks 2
+like "$code $headers" '429 *Retry-After: *' "contract 16: somebody who has too many builds waiting is told to wait"
+post "$(request a b)"
+is "$code" 200 "contract 16: but not who joins a build"
+api GET "/build/$(printf '%s' "$body" | field id)"
+is "$code" 200 "contract 16: nor who looks at one"
+MORE_SERVICE="  service_accounts: [$CIC_USER]"
+config podman builtin
+reread
+asks 2
+is "$code" 200 "contract 16: an account that many share has no such limit"
+
 # ---- the command line client
 printf '%s' "$good" > "$T/request.json"
 "$top/cic_cli" "$CIC_USER" "$CIC_PASSWORD" "$CIC_URL" build "$T/request.json" > "$T/out"
