@@ -53,6 +53,26 @@ h_build_cancel(struct app *app, const struct req *req, const char *rest,
 	    said[result].word);
 }
 
+/* Would this service take the request today?  Its configuration may be another
+ * one. */
+static bool
+is_valid(const struct app *app, const struct cic_request *request,
+    struct resp *resp)
+{
+	struct cic_request again;
+	struct cic_buf text;
+	struct cic_err err;
+	int rc;
+
+	cic_buf_init(&text, 65536);
+	cic_request_print(&text, request);
+	rc = cic_request_parse(text.data, text.len, &app->site, &again, &err);
+	cic_buf_release(&text);
+	if (rc != 0)
+		resp_problem_request(resp, err.msg);
+	return rc == 0;
+}
+
 void
 h_build_retry(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
@@ -61,11 +81,11 @@ h_build_retry(struct app *app, const struct req *req, const char *rest,
 
 	if (!owned_build(app, req, rest, &build, resp))
 		return;
-	if (cic_state_is_end(build.state))
-		ask(app, req, &build.request, resp);
-	else
+	if (!cic_state_is_end(build.state))
 		resp_problem(resp, PROBLEM_CONFLICT,
 		    "the build has not ended; asking for it anew joins it");
+	else if (is_valid(app, &build.request, resp))
+		ask(app, req, &build.request, resp);
 	cic_build_release(&build);
 }
 

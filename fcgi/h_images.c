@@ -134,13 +134,15 @@ read_request(const struct app *app, const struct cic_json *record,
     struct cic_request *request)
 {
 	const struct cic_json *json = cic_json_get(record, "request");
+	struct cic_request_site past = app->site;
 	struct cic_buf text;
 	struct cic_err ignored;
 	bool ok;
 
+	past.has_registry = true;	/* it had one then, perhaps */
 	cic_buf_init(&text, 65536);
 	cic_json_print(&text, json);
-	ok = json != NULL && cic_request_parse(text.data, text.len, &app->site,
+	ok = json != NULL && cic_request_parse(text.data, text.len, &past,
 	    request, &ignored) == 0;
 	cic_buf_release(&text);
 	return ok;

@@ -300,15 +300,20 @@ static int
 parse_request(const struct cic_json *json, const struct cic_request_site *site,
     struct cic_build *build, struct cic_err *err)
 {
+	struct cic_request_site past = *site;
 	struct cic_buf text;
 	int rc;
 
+	/* what has ended is only read, and may have been pushed to a registry
+	 * that the site has no more */
+	past.has_registry |= cic_state_is_end(build->state);
 	if (json == NULL)
 		return cic_err_set(err, CIC_EINVAL,
 		    "build record: it holds no request");
 	cic_buf_init(&text, 65536);
 	cic_json_print(&text, json);
-	rc = cic_request_parse(text.data, text.len, site, &build->request, err);
+	rc = cic_request_parse(text.data, text.len, &past, &build->request,
+	    err);
 	cic_buf_release(&text);
 	return rc == 0 ? 0 : cic_err_wrap(err, "build record: request");
 }

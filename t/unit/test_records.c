@@ -277,6 +277,33 @@ records(void **state)
 	cic_buf_release(&two);
 }
 
+/* A site that has its registry no more still knows what it has built, and builds
+ * nothing that it would have to push. */
+static void
+without_registry(void **state)
+{
+	struct cic_build b = sample(), again;
+	int end, rc;
+	struct cic_buf text;
+
+	(void)state;
+	b.request.push = true;
+	cic_buf_init(&text, 65536);
+	for (end = CIC_PENDING; end <= CIC_FAILED; end++) {
+		b.state = (enum cic_state)end;
+		cic_buf_reset(&text);
+		cic_build_print(&text, &b);
+		rc = cic_build_parse(text.data, text.len, &site, &again, &err);
+		assert_int_equal(rc, end >= CIC_FINISHED ? 0 : -1);
+		if (rc != 0)
+			continue;
+		assert_true(again.request.push);
+		cic_build_release(&again);
+	}
+	cic_buf_release(&text);
+	cic_build_release(&b);
+}
+
 /* What was written before there were excerpts, progress and stages. */
 static void
 old_records(void **state)
@@ -460,7 +487,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT(written_and_read), UNIT(messages_of_any_bytes),
 		UNIT(torn), UNIT(garbage), UNIT(long_lines), UNIT(records),
-		UNIT(spoiled_records), UNIT(old_records), UNIT(differences),
+		UNIT(spoiled_records), UNIT(old_records),
+		UNIT(without_registry), UNIT(differences),
 		UNIT(stages_and_owners), UNIT(status_bodies), UNIT(words),
 	};
 
