@@ -130,7 +130,8 @@ write_change(struct cic_store *store, MDB_txn *txn, struct cic_build *build,
 	    cic_db_put_queue(store, txn, build, NULL, err) != 0)
 		return -1;
 	if (image != NULL &&
-	    cic_db_put_image(store, txn, build, image, err) != 0)
+	    (cic_db_put_image(store, txn, build, image, err) != 0 ||
+	    cic_db_keep_name(store, txn, build, err) != 0))
 		return -1;
 	if (image == NULL && build->state == CIC_FINISHED &&
 	    cic_db_confirm_image(store, txn, build, err) != 0)

@@ -14,7 +14,9 @@
 #include "store.h"
 
 #define CIC_STORE_SCHEMA	"1"	/* of the databases and their records */
-#define CIC_STORE_RECORD_MAX	65536
+/* Bytes: 64 owners of 255 bytes, a message and an excerpt fit with every one of
+ * them escaped.  A build whose record did not could not even fail. */
+#define CIC_STORE_RECORD_MAX	131072
 
 enum db { DB_STATUS, DB_BUILDS, DB_QUEUE, DB_ACTIVE, DB_NAMES, DB_OWNERS,
 	DB_IMAGES, DB_META, DB_TOKENS, DB_DYING, DB_TRASH, DB_CATALOG,
@@ -102,6 +104,10 @@ int cic_db_take_names(struct cic_store *store, MDB_txn *txn,
 /* The names it would get; nothing is written. */
 int cic_db_find_names(struct cic_store *store, MDB_txn *txn,
     struct cic_build *build, struct cic_err *err);
+/* A file was published: its name is kept, however the build ends that made it.
+ * It may be started once more, and then fail or be cancelled. */
+int cic_db_keep_name(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
 /* The build has ended: a name that was never published, and that no other
  * build uses, is free again, so that a mistaken request keeps none. */
 int cic_db_leave_names(struct cic_store *store, MDB_txn *txn,

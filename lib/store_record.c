@@ -240,6 +240,18 @@ cic_db_find_names(struct cic_store *store, MDB_txn *txn,
 }
 
 int
+cic_db_keep_name(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err)
+{
+	struct name_entry entry;
+
+	if (get_name(store, txn, build->names.file, &entry, err) != 0)
+		return err->code == CIC_ENOENT ? 0 : -1;
+	entry.published = 1;
+	return put_name(store, txn, build->names.file, &entry, err);
+}
+
+int
 cic_db_leave_names(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, struct cic_err *err)
 {

@@ -9,7 +9,7 @@
 #include "buf.h"
 #include "json.h"
 
-#define JOB_MAX			131072
+#define JOB_MAX			262144	/* a record, and a little */
 #define REGISTRY_TIMEOUT	120	/* seconds for one question */
 
 int

@@ -69,6 +69,81 @@ names(void **state)
 	}
 }
 
+/* A build that is looked at once more after its file was published, and is then
+ * cancelled: the file stays its request's. */
+static void
+published_and_cancelled(void **state)
+{
+	struct cic_request one = request("Pillar", "s");
+	struct cic_request two = request("pillar", "s");
+	struct cic_image image = { .size = 1 };
+	enum cic_cancelled result;
+	char id[CIC_ID_TEXT];
+	struct cic_build b;
+	char file[CIC_FILE_MAX];
+
+	(void)state;
+	assert_false(ask(&one, OWNER, id));
+	claim_is(id, NULL, 0);
+	assert_int_equal(change(id, 1, CIC_PENDING, &image), 0);
+	assert_int_equal(cic_store_cancel(store, id, OWNER, false, &result,
+	    &err), 0);
+	assert_int_equal(result, CIC_CANCELLED);
+	b = get(id);
+	strcpy(file, b.names.file);
+	cic_build_release(&b);
+	assert_false(ask(&two, "bob", id));
+	b = get(id);
+	assert_string_not_equal(b.names.file, file);
+	cic_build_release(&b);
+	assert_false(ask(&one, OWNER, id));
+	b = get(id);
+	assert_string_equal(b.names.file, file);
+	cic_build_release(&b);
+}
+
+static void
+fill(struct cic_build *b, void *arg)
+{
+	(void)arg;
+	memset(b->message, 1, sizeof(b->message) - 1);
+	memset(b->excerpt, 1, sizeof(b->excerpt) - 1);
+	memset(b->package, 1, sizeof(b->package) - 1);
+	memset(b->progress.package, 1, sizeof(b->progress.package) - 1);
+	memset(b->progress.step_name, 1, sizeof(b->progress.step_name) - 1);
+	b->state = CIC_FAILED;
+	b->ended = cic_now_ms();
+}
+
+/* As many askers as there may be, with the longest names, each byte of them and
+ * of what a build says written as several: it must be able to end. */
+static void
+largest(void **state)
+{
+	struct cic_request r = request("a", "s");
+	struct cic_change c = { .attempt = 1, .apply = fill };
+	char owner[CIC_OWNER_MAX], id[CIC_ID_TEXT];
+	struct cic_build b;
+	int i;
+
+	(void)state;
+	for (i = 0; i <= CIC_OWNERS_MAX; i++) {
+		memset(owner, '"', sizeof(owner) - 1);
+		owner[sizeof(owner) - 1] = '\0';
+		owner[0] = (char)('0' + i);
+		assert_int_equal(ask(&r, owner, id), i > 0);
+	}
+	claim_is(id, NULL, 0);
+	c.id = id;
+	if (cic_store_change(store, &c, &err) != 0)
+		fail_msg("%s", err.msg);
+	b = get(id);
+	assert_int_equal(b.owner_count, CIC_OWNERS_MAX);
+	assert_int_equal(b.state, CIC_FAILED);
+	assert_int_equal(strlen(b.excerpt), sizeof(b.excerpt) - 1);
+	cic_build_release(&b);
+}
+
 /* Put something else where the record is. */
 static void
 spoil(const char *id, const char *with)
@@ -161,7 +236,8 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(images), T(names), T(unreadable), T(no_room), T(opening),
+		T(images), T(names), T(published_and_cancelled),
+		T(largest), T(unreadable), T(no_room), T(opening),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
