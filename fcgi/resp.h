@@ -42,7 +42,7 @@ struct resp {
 	const char	*owner;		/* who asked, for the web server's log */
 	/* instead of a body: the header by which the web server sends a file,
 	 * or an open file's bytes (file.h) */
-	char		 handoff[CIC_PATH_MAX + 32];
+	char		 handoff[CIC_PATH_MAX + 64];
 	int		 fd;		/* -1: none; closed on release, and
 					 * not sent with an error */
 	uint64_t	 fd_at, fd_len;
