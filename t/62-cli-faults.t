@@ -48,6 +48,11 @@ is "$(json '{"a":"b","c":[1,-2.5e3,true,null,{}],"d":{"e":[]}}')" '~o|a~sb|c.0~n
 is "$(json '"a\"b\\\\c\/\u0041\u00e9\u20ac\ud83d\ude00 \ud800x\udc00 \n"')" '~sa"b\\\\c/Aé€😀 �x� \n|' \
     "JSON: escapes, pairs of surrogates and lone ones"
 is "$(json '{"x":"\u001b[31mred\u001b[0m\u009b2J\u0000\u0007\u007f!"}')" '~o|x~sred2J!|' "JSON: nothing that steers a terminal"
+for text in '"\302\302\233\233[2J"' '"\302\\b\23312J"' '"\302\\u001b\23312J"' '"\302\302\\b\233\233"'; do
+    # shellcheck disable=SC2059 # a format is meant
+    json "$(printf "$text")" > "$T/out"
+    ok "JSON: nor what steers it once that is gone: $text" test -z "$(LC_ALL=C tr -cd '\302\233' < "$T/out")"
+done
 is "$(json '{"a\\":["\\\"","","],"],"b\"{":"\\"}')" '~o|a\\.0~s\\"|a\\.1~s|a\\.2~s],|a\\~a3|b"{~s\\|' \
     "JSON: quotes, backslashes and brackets in strings"
 is "$(json ' [ 1 ,
@@ -220,7 +225,7 @@ cic_cli: being started; try again in 1 s" "$shell: but not for ever"
     like "$rc $err" '1 *cannot be written*' "$shell: a folder that is not there"
 
     # ---- logs
-    printf '\033[31mred\033[0m \033]0;title\007a\033]2;t\033\\b\rsecond\r\nc\302\233d\b\033(B\302\251\n' > "$T/log"
+    printf '\033[31mred\033[0m \033]0;title\007a\033]2;t\033\\b\rsecond\r\nc\302\302\033\233\302\233\233d\b\033(B\302\251\n' > "$T/log"
     name=GET_image_creation_builds_${id}_log
     echo "$T/log" > "$T/bad/$name.file"
     cli logs $id
@@ -238,6 +243,15 @@ cic_cli: being started; try again in 1 s" "$shell: but not for ever"
     reply "$name" '404 Not Found' '{"detail":"there is no log yet"}'
     cli logs $id
     is "$rc $err" "1 cic_cli: there is no log yet" "$shell: no log yet"
+
+    # ---- what bash completes is run with the line it is put into
+    # shellcheck disable=SC2016 # no expansion is meant
+    reply GET_image_creation_images '200 OK' '{"images":[{"file":"x$(id).sif","size":1,"created":1},{"file":"xy.sif","size":1,"created":1}],"next":null}'
+    # shellcheck disable=SC2016 # bash's
+    is "$(bash -c '. "$0/conf/completion/cic_cli.bash"
+        COMP_WORDS=(cic_cli download x) COMP_CWORD=2
+        _cic_cli "$0/cic_cli" x download
+        echo "${COMPREPLY[*]}"' "$top")" xy.sif "$shell: completion: no name that is none"
 
     # ---- secrets: looked for among all programs' arguments and their environment while curl runs
     CIC_TOKEN=cic_t0ken

@@ -71,9 +71,10 @@ _cic_cli() {
         *:token:1) if [[ $previous == revoke ]]; then _cic_cli_column "$program" "${server[@]}" tokens; fi ;;
         esac ;;
     esac
-    # not by compgen -W: that would expand what comes from the server
+    # not by compgen -W: that would expand what comes from the server; and what is none of our words would be run with
+    # the line it is put into
     for choice in "${choices[@]}"; do
-        [[ -z $choice || $choice != "$word"* ]] || COMPREPLY+=("$choice")
+        [[ -z $choice || $choice == *[!A-Za-z0-9._-]* || $choice != "$word"* ]] || COMPREPLY+=("$choice")
     done
 }
 complete -F _cic_cli cic_cli
