@@ -298,6 +298,28 @@ ok "a cancelled one is deleted, too" hide_stopped
 ok "with its folder, wherever it came from" wait_for 20 no_folder
 stop
 
+# ---- a site that has a registry, and then has it no more
+cp "$T/cic.yaml" "$T/without.yaml"
+sed -i "s|^registry:|&\n  url: 127.0.0.1:1|; s|images_prefix: .*|images_prefix: 127.0.0.1:1/|" "$T/cic.yaml"
+start
+id=$(submit w pushed)
+is "$(state_at_end "$id") $(record "$id" .request.push)" "FINISHED true" "a build that was pushed"
+stop
+cp "$T/without.yaml" "$T/cic.yaml"
+start
+api GET "/builds/$id"
+is "$code $(printf '%s\n' "$body" | jq .request.push)" "200 true" "without a registry its record is still to be read"
+api GET '/builds?limit=1'
+is "$(printf '%s\n' "$body" | jq -r '.builds[].id')" "$id" "and in the list"
+api GET '/images?q=pushed'
+is "$(printf '%s\n' "$body" | jq -r '.images[].build')" "$id" "and so is its file"
+retry "$id" > "$T/out"
+is "$code $(problem) $(printf '%s\n' "$body" | jq -r .field)" "400 urn:cic:problem:bad-request push" \
+    "but it cannot be asked for again"
+hide "$id"
+is "$code" 204 "it can be deleted"
+stop
+
 # ---- a real build, with each engine
 unset CIC_BIN
 MORE_BUILD=''
