@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
@@ -172,6 +173,20 @@ park_free(struct park *park)
 	free(park);
 }
 
+/* With the lock: may there be one more, and of this user? */
+static bool
+has_room(const struct park *park, const char *who)
+{
+	int most = park->max - park->max / 4, own = 0;
+	const struct parked *parked;
+
+	if (park->count < most)
+		return true;
+	TAILQ_FOREACH(parked, &park->list, entry)
+		own += strcmp(parked->who, who) == 0;
+	return park->count < park->max && own < most;
+}
+
 bool
 park_add(struct park *park, struct parked *parked)
 {
@@ -180,7 +195,7 @@ park_add(struct park *park, struct parked *parked)
 	bool taken;
 
 	pthread_mutex_lock(&park->lock);
-	taken = !park->stopping && park->count < park->max &&
+	taken = !park->stopping && has_room(park, parked->who) &&
 	    epoll_ctl(park->epoll_fd, EPOLL_CTL_ADD, parked->fd, &event) == 0;
 	if (taken) {
 		parked->fresh = true;

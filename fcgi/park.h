@@ -22,10 +22,12 @@ enum park_end {
 	PARK_GONE		/* the other end of its connection has hung up */
 };
 
-/* Member of what is parked.  The first two are set before park_add. */
+/* Member of what is parked.  The first three are set before park_add. */
 struct parked {
 	int			 fd;		/* the connection */
 	int64_t			 deadline;	/* by park_now */
+	const char		*who;		/* waits, a user's name; it must
+						 * live as long */
 	bool			 fresh;		/* nobody has looked yet */
 	TAILQ_ENTRY(parked)	 entry;
 };
@@ -42,7 +44,8 @@ struct park_ops {
 struct park;
 
 /*
- * Start the thread.  At most `max` are parked at once.  When `stop_fd` gets
+ * Start the thread.  At most `max` are parked at once, three quarters of them
+ * of one user: nobody keeps all others from being held.  When `stop_fd` gets
  * readable (it is not read), all come out and none is taken any more.
  * Returns NULL when there is no memory, descriptor or thread for it.
  */
@@ -52,7 +55,8 @@ struct park *park_new(const struct park_ops *ops, void *arg, int max,
 void park_free(struct park *park);
 
 /* Park; from any thread.  Returns false when it is not taken (it stops, or is
- * full): the caller keeps it, `out` is not called. */
+ * full, or has too many of this user): the caller keeps it, `out` is not
+ * called. */
 bool park_add(struct park *park, struct parked *parked);
 
 /* Milliseconds of a clock that nobody sets. */

@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -57,6 +58,7 @@ struct server {
 struct held {
 	FCGX_Request	fcgx;
 	struct wait	wait;
+	char		who[CIC_OWNER_MAX];
 	struct parked	parked;
 };
 #define HELD(member) ((struct held *)(void *)((char *)(uintptr_t)(member) - \
@@ -86,8 +88,9 @@ held_free(struct held *held)
 
 /* Park it if the answer may wait, and we can. */
 static bool
-park(struct server *server, struct held *held, const struct wait *wait)
+park(struct server *server, struct held *held, const struct resp *resp)
 {
+	const struct wait *wait = &resp->wait;
 	char rest;
 
 	if (wait->ms <= 0 || server->park == NULL)
@@ -96,6 +99,8 @@ park(struct server *server, struct held *held, const struct wait *wait)
 	while (FCGX_GetStr(&rest, 1, held->fcgx.in) == 1)
 		;
 	held->wait = *wait;
+	snprintf(held->who, sizeof(held->who), "%s", resp->owner);
+	held->parked.who = held->who;
 	held->parked.fd = held->fcgx.ipcFd;
 	held->parked.deadline = park_now() + wait->ms;
 	return park_add(server->park, &held->parked);
@@ -113,7 +118,7 @@ answer(struct server *server, struct held *held, bool may_park)
 	if (req_read(&req, &server->app, &held->fcgx, &resp) == 0)
 		route(&server->app, &req, &resp);
 	req_release(&req);
-	parked = may_park && park(server, held, &resp.wait);
+	parked = may_park && park(server, held, &resp);
 	if (!parked) {
 		resp_send(&resp, req.head, &held->fcgx);
 		FCGX_Finish_r(&held->fcgx);

@@ -56,6 +56,8 @@ static int
 setup(void **state)
 {
 	static const struct park_ops ops = { change, moved, out };
+	static const char *const names[CARS] = { "a", "b", "c", "d", "e", "f",
+	    "g", "h" };
 	int i, pair[2];
 
 	(void)state;
@@ -64,8 +66,8 @@ setup(void **state)
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
 			return -1;
 		cars[i] = (struct car){ .parked = { .fd = pair[0],
-		    .deadline = park_now() + FOREVER }, .peer = pair[1],
-		    .why = -1 };
+		    .deadline = park_now() + FOREVER, .who = names[i] },
+		    .peer = pair[1], .why = -1 };
 	}
 	if (pipe(stop_pipe) != 0)
 		return -1;
@@ -187,6 +189,27 @@ full(void **state)
 	assert_int_equal(cars[CARS - 1].outs, 0);
 }
 
+/* One who waits for everything leaves some room for others. */
+static void
+greedy(void **state)
+{
+	int i, most = CARS - 1 - (CARS - 1) / 4;
+
+	(void)state;
+	for (i = 0; i < most + 1; i++)
+		cars[i].parked.who = "greedy";
+	for (i = 0; i < most; i++)
+		assert_true(park_add(park, &cars[i].parked));
+	assert_false(park_add(park, &cars[most].parked));
+	assert_true(park_add(park, &cars[CARS - 1].parked));
+	assert_false(park_add(park, &cars[most].parked));
+	/* one of his goes, and he may have another */
+	cars[0].moved = true;
+	changes++;
+	comes_out(0, PARK_MOVED);
+	assert_true(park_add(park, &cars[most].parked));
+}
+
 static void
 stopped(void **state)
 {
@@ -208,7 +231,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_change), T(a_change_before), T(no_change), T(hung_up),
-		T(full), T(stopped),
+		T(full), T(greedy), T(stopped),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
