@@ -124,9 +124,10 @@ for shell in dash bash; do
     # ---- certificates
     openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/tls.key" -out "$T/tls.crt" -days 2 -subj /CN=localhost \
         -addext 'subjectAltName=IP:127.0.0.1' 2> /dev/null
+    rm -f "$T/tls.log"
     openssl s_server -www -accept 127.0.0.1:0 -cert "$T/tls.crt" -key "$T/tls.key" > "$T/tls.log" 2>&1 &
     tls_pid=$!
-    wait_for 10 grep -q '^ACCEPT ' "$T/tls.log"
+    wait_for 20 grep -q '^ACCEPT .*:[0-9]' "$T/tls.log"
     tls=https://127.0.0.1:$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$T/tls.log")
     cli whoami --url "$tls"
     like "$rc $err" '3 cic_cli: the certificate of 127.0.0.1 is not trusted: *--cacert FILE' "$shell: a certificate that nobody knows: 3"
@@ -265,6 +266,8 @@ cic_cli: being started; try again in 1 s" "$shell: but not for ever"
     is "$(requests | tail -n 1)" "POST /image_creation/build - cic_t0ken" "$shell: a token is the user's name"
     unset CIC_TOKEN
     rm -f "$T"/bad/*.wait
+    cli build r.json --dry-run
+    like "$rc $err" "1 cic_cli: *has taken the request: build $id" "$shell: a server that knows no dry run"
 done
 kill "$bad_pid"
 done_testing
