@@ -349,6 +349,15 @@ for engine in ${ENGINES:-podman docker}; do
         is "$(find "$T/data/builds/$id/work" "$T/images" -type f 2> /dev/null)" "" "$engine, $round: nor a file"
     done
     is "$(state_at_end "$(submit cases ok)")" FINISHED "$engine: the next build is well"
+    id=$(submit cases ok ',"force":true')
+    wait_for 120 grep -q '^cic: converting' "$T/data/builds/$id/log"
+    cancel "$id"
+    case "$code $(state_at_end "$id")" in
+        '202 FAILED'|'409 FINISHED') report 0 "$engine: while it is converted" ;;
+        *) report 1 "$engine: while it is converted"; diag "$code $(status_of "$id")" ;;
+    esac
+    is "$(find "$T/images" -name '.*'; [ "$engine" != podman ] || "$PODMAN" image mount | grep "$IMAGES")" "" \
+        "$engine: neither a file nor a mount is left of that"
     stop
 done
 done_testing
