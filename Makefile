@@ -28,7 +28,7 @@ LIB = $(BUILD)/libcic.a
 LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 FCGI_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard fcgi/*.c))
 # worker/ holds two programs; what both need stands in the second list, too
-WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end cancel share)
+WORKER_ALONE = $(patsubst %,$(BUILD)/worker/%.o,worker_main run end cancel share refresh)
 BUILD_OBJ = $(filter-out $(WORKER_ALONE),$(patsubst %.c,$(BUILD)/%.o,$(wildcard worker/*.c)))
 WORKER_OBJ = $(WORKER_ALONE) $(patsubst %,$(BUILD)/worker/%.o,sweep cgroup job journal \
 	progress buildlog loglines publish tools)

@@ -5,28 +5,44 @@
 
 #include "app.h"
 #include "ask.h"
+#include "dry_run.h"
 #include "id.h"
 #include "log.h"
 #include "req.h"
 #include "resp.h"
+
+/* The request of the body; -1 with `resp` filled. */
+static int
+read_request(const struct app *app, const struct req *req,
+    struct cic_request *request, struct resp *resp)
+{
+	struct cic_err err;
+
+	if (cic_request_parse(req->body, req->body_len, &app->site, request,
+	    &err) == 0)
+		return 0;
+	if (err.code == CIC_EINVAL)
+		resp_problem_request(resp, err.msg);
+	else
+		resp_problem(resp, PROBLEM_UNAVAILABLE, "%s", err.msg);
+	return -1;
+}
 
 void
 h_build_post(struct app *app, const struct req *req, const char *rest,
     struct resp *resp)
 {
 	struct cic_request request;
-	struct cic_err err;
+	long dry = 0;
 
 	(void)rest;
-	if (cic_request_parse(req->body, req->body_len, &app->site, &request,
-	    &err) != 0) {
-		if (err.code == CIC_EINVAL)
-			resp_problem_request(resp, err.msg);
-		else
-			resp_problem(resp, PROBLEM_UNAVAILABLE, "%s", err.msg);
+	if (req_query_number(req, "dry_run", 0, 1, &dry, resp) < 0 ||
+	    read_request(app, req, &request, resp) != 0)
 		return;
-	}
-	ask(app, req, &request, resp);
+	if (dry != 0)
+		dry_run(app, req, &request, resp);
+	else
+		ask(app, req, &request, resp);
 }
 
 void

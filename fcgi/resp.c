@@ -10,7 +10,7 @@
 
 #include "json.h"
 
-#define BODY_MAX (1024 * 1024)
+#define BODY_MAX (5 * 1024 * 1024)	/* the catalog is the largest */
 
 /* In the order of enum problem. */
 static const struct kind {

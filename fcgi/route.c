@@ -32,6 +32,8 @@ static const struct entry {
 	    [METHOD_DELETE] = h_build_delete } },
 	{ "/builds/*/cancel", NEEDS_USER, { [METHOD_POST] = h_build_cancel } },
 	{ "/builds/*/retry", NEEDS_USER, { [METHOD_POST] = h_build_retry } },
+	{ "/catalog", NEEDS_USER, { [METHOD_GET] = h_catalog } },
+	{ "/machines", NEEDS_USER, { [METHOD_GET] = h_machines } },
 	{ "/builds", NEEDS_USER, { [METHOD_GET] = h_builds_list } },
 	{ "/builds/*/log", NEEDS_USER, { [METHOD_GET] = h_log } },
 	{ "/tokens", NEEDS_BODY, { [METHOD_GET] = h_tokens_get,

@@ -30,6 +30,8 @@ handler_fn
 	h_download,				/* h_download.c */
 	h_tokens_post, h_tokens_get,		/* h_tokens.c */
 	h_tokens_delete, h_whoami,
+	h_catalog,				/* h_catalog.c */
+	h_machines,				/* h_machines.c */
 	h_health,				/* h_health.c */
 	h_metrics;				/* h_metrics.c */
 

@@ -109,6 +109,37 @@ cic_arch_target(const char *word)
 	return find_target(word, &platform);
 }
 
+const char *
+cic_arch_platform(size_t i)
+{
+	return i < COUNT(families) ? families[i].platform : NULL;
+}
+
+const char *
+cic_arch_at(size_t i, const char **platform, const char **family)
+{
+	const char *const *target;
+	size_t f;
+
+	for (f = 0; f < COUNT(families); f++)
+		for (target = families[f].targets; *target != NULL; target++)
+			if (i-- == 0) {
+				*platform = families[f].platform;
+				*family = families[f].targets[0];
+				return *target;
+			}
+	return NULL;
+}
+
+const char *
+cic_arch_alias(size_t i, const char **target)
+{
+	if (i >= COUNT(aliases))
+		return NULL;
+	*target = aliases[i].target;
+	return aliases[i].word;
+}
+
 int
 cic_arch_fits(const char *target, const char *platform, struct cic_err *err)
 {

@@ -8,6 +8,8 @@
 #ifndef CIC_ARCH_H
 #define CIC_ARCH_H
 
+#include <stddef.h>
+
 #include "err.h"
 
 #define CIC_ARCH_MAX	32	/* longest architecture or platform, with NUL */
@@ -27,6 +29,18 @@ int cic_arch_check_platform(const char *platform, struct cic_err *err);
 
 /* As above for an architecture word. */
 int cic_arch_check(const char *word, struct cic_err *err);
+
+/*
+ * The tables, for those who list them; all end with NULL.
+ *
+ * cic_arch_platform	the i-th platform
+ * cic_arch_at		the i-th target; `platform` runs it, and `family` is the
+ *			generic target of that platform
+ * cic_arch_alias	the i-th other word, and the target it means
+ */
+const char *cic_arch_platform(size_t i);
+const char *cic_arch_at(size_t i, const char **platform, const char **family);
+const char *cic_arch_alias(size_t i, const char **target);
 
 /* Fill the error "<field>: unknown <value>; near it: a, b, c" from a list that
  * ends in NULL.  Returns -1. */

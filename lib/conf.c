@@ -9,6 +9,7 @@
 
 #include "arch.h"
 #include "buf.h"
+#include "conf_machines.h"
 #include "conf_value.h"
 #include "path.h"
 #include "request.h"
@@ -38,6 +39,8 @@ static const struct key {
 	{ "service", "data", ABS_PATH, AT(data), "/var/lib/cic", 0, 0, NULL },
 	{ "service", "threads", NUMBER, AT(threads), "8", 1, 64, NULL },
 	{ "service", "admins", LIST, AT(admins), "", 0, 0, NULL },
+	{ "service", "service_accounts", LIST, AT(service_accounts), "", 0, 0,
+	    NULL },
 	{ "service", "long_poll_agents", LIST, AT(long_poll_agents),
 	    "ansible-httpget", 0, 0, NULL },
 	{ "service", "long_poll_seconds", NUMBER, AT(long_poll_seconds), "20",
@@ -54,6 +57,8 @@ static const struct key {
 	    NULL },
 	{ "repositories", "git_known_hosts", OPT_PATH, AT(git_known_hosts), "",
 	    0, 0, NULL },
+	{ "repositories", "refresh", NUMBER, AT(refresh), "900", 0, 86400,
+	    NULL },
 	{ "registry", "url", REGISTRY, AT(registry_url), "", 0, 0, NULL },
 	{ "registry", "user", WORD, AT(registry_user), "", 0, 0, NULL },
 	{ "registry", "token", SECRET, AT(registry_token), "", 0, 0, NULL },
@@ -110,6 +115,8 @@ static const struct key {
 	    2592000, NULL },
 	{ "limits", "memory", NUMBER, AT(memory), "0", 0, INT_MAX, NULL },
 	{ "limits", "processes", NUMBER, AT(processes), "0", 0, INT_MAX, NULL },
+	{ "limits", "pending_per_user", NUMBER, AT(pending_per_user), "50", 0,
+	    1000000, NULL },
 	{ "limits", "max_attempts", NUMBER, AT(max_attempts), "3", 1, 100,
 	    NULL },
 	{ "limits", "min_free_space", NUMBER, AT(min_free_space), "512", 0,
@@ -117,6 +124,8 @@ static const struct key {
 #undef AT
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+#define MACHINES "machines"	/* a group of its own kind: conf_machines.h */
 
 struct load {
 	struct cic_conf	*conf;
@@ -335,6 +344,8 @@ load_group(struct load *load, const struct cic_yaml *group)
 	const struct cic_yaml *node;
 	const struct key *key;
 
+	if (strcmp(group->key, MACHINES) == 0)
+		return;		/* they need to know all the rest */
 	if (find_key(group->key, NULL) == NULL) {
 		cic_buf_printf(load->faults, "%s:%u: unknown group \"%.64s\"\n",
 		    load->path, group->key_line, group->key);
@@ -431,6 +442,9 @@ cic_conf_load(const char *path, struct cic_buf *faults)
 	}
 	for (group = root->first; group != NULL; group = group->next)
 		load_group(&load, group);
+	group = cic_yaml_get(root, MACHINES);
+	if (group != NULL)
+		cic_conf_machines_load(load.conf, group, path, faults);
 	check_given(&load, root);
 	check_together(&load);
 out:
@@ -459,6 +473,7 @@ cic_conf_free(struct cic_conf *conf)
 		    keys[i].type != SET)
 			free(*(char **)field);
 	}
+	cic_conf_machines_free(conf);
 	free(conf->path);
 	free(conf->text);
 	free(conf);
@@ -550,4 +565,5 @@ cic_conf_print(const struct cic_conf *conf, FILE *out)
 		print_value(conf, &keys[i], out);
 		fputc('\n', out);
 	}
+	cic_conf_machines_print(conf, out);
 }

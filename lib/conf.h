@@ -13,6 +13,7 @@
 #include "err.h"
 
 struct cic_buf;
+struct cic_profile;
 struct cic_request_site;
 
 #define CIC_CONF_LIST_MAX	64	/* entries of a list value */
@@ -38,6 +39,7 @@ struct cic_conf {
 	char	*data;			/* folder of db/, builds/, mirrors/ */
 	int	 threads;		/* of cic.fcgi */
 	struct cic_list admins;		/* user names */
+	struct cic_list service_accounts;	/* users without a quota */
 	struct cic_list long_poll_agents;	/* beginnings of User-Agents */
 	int	 long_poll_seconds;	/* their status polls are held */
 	char	*web_group;		/* may read logs of builds; "" is none */
@@ -48,6 +50,7 @@ struct cic_conf {
 	char	*git_token_file;
 	char	*git_ssh_key;
 	char	*git_known_hosts;
+	int	 refresh;		/* of the catalog, seconds; 0: at start */
 	/* registry */
 	char	*registry_url;		/* "" is none; see _registry_host */
 	char	*registry_user;
@@ -90,8 +93,13 @@ struct cic_conf {
 	int	 stall_timeout;
 	int	 memory;		/* MiB of one build; 0: no limit */
 	int	 processes;		/* of one build; 0: no limit */
+	int	 pending_per_user;	/* builds that wait; 0: any number */
 	int	 max_attempts;
 	int	 min_free_space;	/* MiB */
+
+	/* machines */
+	struct cic_profile *machines;	/* by name; NULL without any */
+	int	 machine_count;
 
 	char	*path;			/* the file it was read from */
 	char	*text;			/* what stood in it */
@@ -135,5 +143,9 @@ const char *cic_conf_for_platform(const struct cic_list *list,
 
 /* May this user do what only administrators may? */
 bool cic_conf_is_admin(const struct cic_conf *conf, const char *user);
+
+/* How many builds of this user may wait: limits.pending_per_user; 0, any number,
+ * for administrators and service.service_accounts. */
+int cic_conf_pending_max(const struct cic_conf *conf, const char *user);
 
 #endif

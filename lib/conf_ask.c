@@ -18,6 +18,8 @@ cic_conf_site(const struct cic_conf *conf)
 		.images_prefix = conf->images_prefix,
 		.base_image = conf->base_image,
 		.has_registry = conf->registry_url[0] != '\0',
+		.profiles = conf->machines,
+		.profile_count = conf->machine_count,
 	};
 }
 
@@ -92,13 +94,27 @@ cic_conf_registry_token(const struct cic_conf *conf, struct cic_buf *token,
 	return rc;
 }
 
-bool
-cic_conf_is_admin(const struct cic_conf *conf, const char *user)
+static bool
+stands_in(const struct cic_list *list, const char *word)
 {
 	int i;
 
-	for (i = 0; i < conf->admins.count; i++)
-		if (strcmp(conf->admins.item[i], user) == 0)
+	for (i = 0; i < list->count; i++)
+		if (strcmp(list->item[i], word) == 0)
 			return true;
 	return false;
+}
+
+bool
+cic_conf_is_admin(const struct cic_conf *conf, const char *user)
+{
+	return stands_in(&conf->admins, user);
+}
+
+int
+cic_conf_pending_max(const struct cic_conf *conf, const char *user)
+{
+	return cic_conf_is_admin(conf, user) ||
+	    stands_in(&conf->service_accounts, user) ? 0 :
+	    conf->pending_per_user;
 }

@@ -18,6 +18,7 @@ enum cic_code {
 	CIC_ENOSPC,	/* no room on disk or in the store */
 	CIC_EAGAIN,	/* may work later: busy, down, timed out */
 	CIC_EDENIED,	/* the asker may not do that */
+	CIC_EQUOTA,	/* the asker has enough of it already */
 	CIC_EIO,	/* everything else that failed */
 	CIC_CODE__MAX
 };

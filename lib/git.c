@@ -74,20 +74,12 @@ static int
 ask_remote(const struct cic_git *git, const char *version,
     struct cic_git_commit *out, struct cic_buf *names, struct cic_err *err)
 {
-	struct cic_argv argv;
 	struct cic_buf lines;
 	int rc;
 
 	cic_buf_init(&lines, CIC_GIT_OUTPUT);
-	/* the old protocol lists all refs in its first answer: one round trip
-	 * less than the new one */
-	cic_git_argv(&argv, NULL, "-c", "protocol.version=0", "ls-remote");
-	cic_git_add_url(&argv, out->url);
-	rc = cic_git_talk(git, &argv, out->url, &lines, err);
-	if (rc != 0)
-		rc = cic_err_wrap(err, "the repository %s cannot be read",
-		    out->url);
-	else
+	rc = cic_git_ls_remote(git, out->url, &lines, err);
+	if (rc == 0)
 		rc = !search_refs(lines.data, version, out->commit, names);
 	cic_buf_release(&lines);
 	return rc;

@@ -16,6 +16,8 @@
 #ifndef CIC_GIT_H
 #define CIC_GIT_H
 
+#include <stdbool.h>
+
 #include "build.h"
 #include "err.h"
 
@@ -79,6 +81,28 @@ int cic_git_resolve(const struct cic_git *git, const char *url,
  * copy or a repository itself (whose .git is left out). */
 int cic_git_snapshot(const struct cic_git *git, const char *folder,
     struct cic_git_commit *out, struct cic_err *err);
+
+/*
+ * Call `visit` with every branch and tag that the repository has now, branches
+ * before tags; an annotated tag's commit is what it points to.  A folder has
+ * none.  CIC_EIO and the like: the message has git's decisive line.
+ */
+int cic_git_each_ref(const struct cic_git *git, const char *url,
+    void (*visit)(const char *name, bool tag, const char *commit, void *arg),
+    void *arg, struct cic_err *err);
+
+/*
+ * Call `visit` with entries of a commit: for a path that ends in a slash with
+ * what stands directly in that folder ("" alone: in the top one), for another
+ * with itself, when it is there.  Folders and regular files only.  At most
+ * CIC_GIT_PATHS paths.
+ * A damaged mirror is made again first.  CIC_EINVAL: it is more than we take.
+ */
+#define CIC_GIT_PATHS	200
+int cic_git_each_entry(const struct cic_git *git,
+    const struct cic_git_commit *at, const char *const *paths, size_t n,
+    void (*visit)(const char *path, bool folder, void *arg), void *arg,
+    struct cic_err *err);
 
 /*
  * The tree id of `path` ("" for the whole tree) in a commit.

@@ -51,6 +51,11 @@ int cic_git_ask(const struct cic_git *git, const struct cic_argv *argv,
 int cic_git_talk(const struct cic_git *git, const struct cic_argv *argv,
     const char *url, struct cic_buf *output, struct cic_err *err);
 
+/* The lines "<id>\t<ref>" of everything that the repository has, appended.
+ * Returns 0, or -1 with err. */
+int cic_git_ls_remote(const struct cic_git *git, const char *url,
+    struct cic_buf *lines, struct cic_err *err);
+
 /* 40 or 64 lower-case hexadecimal digits? */
 bool cic_git_is_id(const char *text);
 

@@ -99,6 +99,71 @@ cic_git_tree(const struct cic_git *git, const struct cic_git_commit *at,
 	return rc > 0 ? no_such_folder(git, at, path, err) : rc;
 }
 
+/* --- entries -------------------------------------------------------------- */
+
+/* "<mode> <type> <id>\t<path>", ended by a NUL */
+static void
+take_entry(const char *entry, void (*visit)(const char *path, bool folder,
+    void *arg), void *arg)
+{
+	const char *path = strchr(entry, '\t');
+
+	if (path == NULL)
+		return;
+	if (strncmp(entry, "040000 ", 7) == 0)
+		visit(path + 1, true, arg);
+	else if (strncmp(entry, "100", 3) == 0)
+		visit(path + 1, false, arg);
+}
+
+/* Returns 0, 1 when git failed, -1. */
+static int
+list_entries(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *const *paths, size_t n, struct cic_buf *out,
+    struct cic_err *err)
+{
+	char spec[CIC_GIT_SPEC];
+	struct cic_argv argv;
+	size_t i;
+
+	snprintf(spec, sizeof(spec), "refs/cic/%s", at->commit);
+	cic_git_argv(&argv, at->mirror, "ls-tree", "-z", "--full-tree", spec,
+	    "--");
+	for (i = 0; i < n && paths[i][0] != '\0'; i++)
+		cic_argv_add(&argv, paths[i]);
+	return cic_git_run(git, &argv, NULL, 0, out, err);
+}
+
+int
+cic_git_each_entry(const struct cic_git *git, const struct cic_git_commit *at,
+    const char *const *paths, size_t n,
+    void (*visit)(const char *path, bool folder, void *arg), void *arg,
+    struct cic_err *err)
+{
+	struct cic_buf out;
+	const char *entry;
+	int rc;
+
+	cic_buf_init(&out, CIC_GIT_OUTPUT);
+	rc = list_entries(git, at, paths, n, &out, err);
+	if (rc > 0) {
+		rc = cic_mirror_heal(git, at, err);
+		cic_buf_reset(&out);
+		if (rc == 0)
+			rc = list_entries(git, at, paths, n, &out, err);
+	}
+	if (rc > 0)
+		rc = cic_err_set(err, CIC_EIO, "git could not list commit "
+		    "%.12s; see the log for what it said", at->commit);
+	for (entry = out.data; rc == 0 && entry < out.data + out.len;
+	    entry += strlen(entry) + 1)
+		take_entry(entry, visit, arg);
+	cic_buf_release(&out);
+	return rc;
+}
+
+/* --- unpacking ------------------------------------------------------------ */
+
 /* A line of `ls-tree -l`, "<mode> <type> <id> <size>\t<path>": its size; a
  * submodule has none. */
 static uint64_t

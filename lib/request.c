@@ -10,6 +10,7 @@
 
 #define LETTERS	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS	"0123456789"
+#define NAMED_PROFILES	10	/* in a message */
 
 /* A set of bytes a field may hold, and what its first byte may be. */
 struct grammar {
@@ -183,7 +184,7 @@ check_case(const struct cic_json *object, const char *prefix,
 }
 
 static int
-read_machine(const struct cic_json *machine,
+read_machine_object(const struct cic_json *machine,
     const struct cic_request_site *site, struct cic_request *r,
     struct cic_err *err)
 {
@@ -209,6 +210,58 @@ read_machine(const struct cic_json *machine,
 	    r->gpu, sizeof(r->gpu), err) != 0)
 		return -1;
 	return 0;
+}
+
+static int
+no_such_profile(const char *name, const struct cic_request_site *site,
+    struct cic_err *err)
+{
+	struct cic_buf names;
+	int i;
+
+	cic_buf_init(&names, 1000);
+	for (i = 0; i < site->profile_count && i < NAMED_PROFILES; i++)
+		cic_buf_printf(&names, "%s%s", i > 0 ? ", " : "",
+		    site->profiles[i].name);
+	if (i < site->profile_count)
+		cic_buf_puts(&names, ", …");
+	cic_err_set(err, CIC_EINVAL, "machine: there is no machine \"%.64s\"; "
+	    "there %s %s", name, site->profile_count > 1 ? "are" : "is",
+	    names.data);
+	cic_buf_release(&names);
+	return -1;
+}
+
+/* A machine by the name that the site gives it. */
+static int
+read_profile(const char *name, const struct cic_request_site *site,
+    struct cic_request *r, struct cic_err *err)
+{
+	struct cic_json *machine;
+	int i, rc;
+
+	for (i = 0; i < site->profile_count; i++)
+		if (strcmp(site->profiles[i].name, name) == 0)
+			break;
+	if (i == site->profile_count)
+		return no_such_profile(name, site, err);
+	machine = cic_json_parse(site->profiles[i].machine,
+	    strlen(site->profiles[i].machine), err);
+	rc = machine == NULL ? -1 : read_machine_object(machine, site, r, err);
+	cic_json_free(machine);
+	return rc;
+}
+
+static int
+read_machine(const struct cic_json *machine,
+    const struct cic_request_site *site, struct cic_request *r,
+    struct cic_err *err)
+{
+	const char *name = cic_json_string(machine);
+
+	return name != NULL && site->profile_count > 0 ?
+	    read_profile(name, site, r, err) :
+	    read_machine_object(machine, site, r, err);
 }
 
 /* Absent, an image is pushed where there is a registry, as it always was. */
@@ -295,16 +348,10 @@ cic_request_parse(const char *text, size_t len,
 	return rc;
 }
 
-void
-cic_request_print(struct cic_buf *buf, const struct cic_request *r)
+static void
+print_machine(struct cic_buf *buf, const struct cic_request *r)
 {
-	cic_buf_puts(buf, "{\"workflow\":");
-	cic_json_quote(buf, r->workflow);
-	cic_buf_puts(buf, ",\"step_id\":");
-	cic_json_quote(buf, r->step);
-	cic_buf_puts(buf, ",\"version\":");
-	cic_json_quote(buf, r->version);
-	cic_buf_puts(buf, ",\"machine\":{\"platform\":");
+	cic_buf_puts(buf, "{\"platform\":");
 	cic_json_quote(buf, r->platform);
 	cic_buf_puts(buf, ",\"architecture\":");
 	cic_json_quote(buf, r->architecture);
@@ -315,7 +362,58 @@ cic_request_print(struct cic_buf *buf, const struct cic_request *r)
 	cic_json_quote(buf, r->mpi);
 	cic_buf_puts(buf, ",\"gpu\":");
 	cic_json_quote(buf, r->gpu);
-	cic_buf_printf(buf, "},\"force\":%s,\"push\":%s}",
+	cic_buf_putc(buf, '}');
+}
+
+int
+cic_request_check_machine(const char *text, size_t len,
+    const struct cic_request_site *site, struct cic_buf *canonical,
+    struct cic_err *err)
+{
+	struct cic_json *json = cic_json_parse(text, len, err);
+	struct cic_request r = { .force = false };
+	int rc;
+
+	if (json == NULL)
+		return -1;
+	rc = read_machine_object(json, site, &r, err);
+	cic_json_free(json);
+	if (rc == 0)
+		print_machine(canonical, &r);
+	return rc;
+}
+
+bool
+cic_request_is_name(const char *text)
+{
+	struct cic_err ignored;
+
+	return text[0] != '\0' && strlen(text) < CIC_NAME_MAX &&
+	    check_grammar("", text, &name_grammar, &ignored) == 0;
+}
+
+bool
+cic_request_is_version(const char *text)
+{
+	struct cic_err ignored;
+
+	return text[0] != '\0' && strlen(text) < CIC_VERSION_MAX &&
+	    check_grammar("", text, &version_grammar, &ignored) == 0 &&
+	    check_version(text, &ignored) == 0;
+}
+
+void
+cic_request_print(struct cic_buf *buf, const struct cic_request *r)
+{
+	cic_buf_puts(buf, "{\"workflow\":");
+	cic_json_quote(buf, r->workflow);
+	cic_buf_puts(buf, ",\"step_id\":");
+	cic_json_quote(buf, r->step);
+	cic_buf_puts(buf, ",\"version\":");
+	cic_json_quote(buf, r->version);
+	cic_buf_puts(buf, ",\"machine\":");
+	print_machine(buf, r);
+	cic_buf_printf(buf, ",\"force\":%s,\"push\":%s}",
 	    r->force ? "true" : "false", r->push ? "true" : "false");
 }
 

@@ -43,6 +43,13 @@ struct cic_request {
 					 * folder, library mode; "" is none */
 };
 
+/* A machine that the site has a name for. */
+struct cic_profile {
+	char	*name;
+	char	*description;	/* for people; "" is none */
+	char	*machine;	/* what a request would say, as canonical JSON */
+};
+
 /* What the site's configuration has to say about a request. */
 struct cic_request_site {
 	const char	*default_platform;
@@ -50,6 +57,9 @@ struct cic_request_site {
 	const char	*base_image;	/* what BASE/BASE makes */
 	bool		 has_registry;	/* push is possible, and the default */
 	bool		 has_path;	/* library mode: `path` is understood */
+	const struct cic_profile *profiles;	/* a request's machine may be
+						 * the name of one */
+	int		 profile_count;
 };
 
 /*
@@ -61,6 +71,16 @@ struct cic_request_site {
 int cic_request_parse(const char *text, size_t len,
     const struct cic_request_site *site, struct cic_request *request,
     struct cic_err *err);
+
+/* Read and check a request's machine alone (a JSON object) and append it in
+ * canonical form.  Errors as above. */
+int cic_request_check_machine(const char *text, size_t len,
+    const struct cic_request_site *site, struct cic_buf *canonical,
+    struct cic_err *err);
+
+/* Could a request have this as workflow or step; as version? */
+bool cic_request_is_name(const char *text);
+bool cic_request_is_version(const char *text);
 
 /* Append the canonical JSON, which cic_request_parse reads back to the same. */
 void cic_request_print(struct cic_buf *buf, const struct cic_request *request);

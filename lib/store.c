@@ -46,7 +46,7 @@ claim_in(struct cic_store *store, MDB_txn *txn, MDB_cursor *queue,
 	int rc;
 
 	while ((rc = mdb_cursor_get(queue, &seq, &found, MDB_NEXT)) == 0) {
-		if (found.mv_size != 16)
+		if (found.mv_size < 16)
 			return cic_err_set(err, CIC_EIO,
 			    "store: malformed entry in queue");
 		memcpy(id, found.mv_data, 16);
@@ -116,32 +116,6 @@ fail:
 	return -1;
 }
 
-static int
-put_image(struct cic_store *store, MDB_txn *txn, const struct cic_build *build,
-    const struct cic_image *image, struct cic_err *err)
-{
-	struct cic_buf text;
-	int rc;
-
-	cic_buf_init(&text, CIC_STORE_RECORD_MAX);
-	cic_buf_printf(&text, "{\"schema\":%s,\"image_id\":", CIC_STORE_SCHEMA);
-	cic_json_quote(&text, image->image_id);
-	cic_buf_puts(&text, ",\"sha256\":");
-	cic_json_quote(&text, image->sha256);
-	cic_buf_puts(&text, ",\"content_key\":");
-	cic_json_quote(&text, build->content_key);
-	cic_buf_printf(&text, ",\"size\":%llu,\"build\":\"%s\",\"ended\":%lld,"
-	    "\"request\":", (unsigned long long)image->size, build->id,
-	    (long long)build->ended);
-	cic_request_print(&text, &build->request);
-	cic_buf_putc(&text, '}');
-	rc = text.failed ? cic_err_set(err, CIC_EIO, "store: out of memory") :
-	    cic_db_put(store, txn, DB_IMAGES, cic_db_val(build->names.file,
-	    strlen(build->names.file)), cic_db_val(text.data, text.len), err);
-	cic_buf_release(&text);
-	return rc;
-}
-
 /* Bring queue, active and images in line with the changed record. */
 static int
 write_change(struct cic_store *store, MDB_txn *txn, struct cic_build *build,
@@ -153,9 +127,13 @@ write_change(struct cic_store *store, MDB_txn *txn, struct cic_build *build,
 	if (cic_db_put_build(store, txn, build, err) != 0)
 		return -1;
 	if (build->state == CIC_PENDING &&
-	    cic_db_put_queue(store, txn, build, err) != 0)
+	    cic_db_put_queue(store, txn, build, NULL, err) != 0)
 		return -1;
-	if (image != NULL && put_image(store, txn, build, image, err) != 0)
+	if (image != NULL &&
+	    cic_db_put_image(store, txn, build, image, err) != 0)
+		return -1;
+	if (image == NULL && build->state == CIC_FINISHED &&
+	    cic_db_confirm_image(store, txn, build, err) != 0)
 		return -1;
 	return cic_state_is_end(build->state) ?
 	    cic_db_leave_flight(store, txn, build, err) : 0;
@@ -303,40 +281,6 @@ cic_store_each_running(struct cic_store *store,
 }
 
 int
-cic_store_image(struct cic_store *store, const char *file,
-    struct cic_image *image, struct cic_err *err)
-{
-	struct cic_json *json = NULL;
-	const char *image_id, *sha256;
-	MDB_txn *txn;
-	MDB_val found;
-	int rc;
-
-	if (cic_db_begin(store, false, &txn, err) != 0)
-		return -1;
-	rc = cic_db_get(store, txn, DB_IMAGES, cic_db_val(file, strlen(file)), &found, err);
-	if (rc == 0)
-		json = cic_json_parse(found.mv_data, found.mv_size, err);
-	mdb_txn_abort(txn);
-	if (json == NULL)
-		return -1;
-	image_id = cic_json_get_string(json, "image_id");
-	sha256 = cic_json_get_string(json, "sha256");
-	if (image_id == NULL || sha256 == NULL)
-		rc = cic_err_set(err, CIC_EIO,
-		    "store: malformed image record of %s", file);
-	else {
-		snprintf(image->image_id, sizeof(image->image_id), "%s",
-		    image_id);
-		snprintf(image->sha256, sizeof(image->sha256), "%s", sha256);
-		image->size = (uint64_t)cic_json_int(
-		    cic_json_get(json, "size"), 0);
-	}
-	cic_json_free(json);
-	return rc;
-}
-
-int
 cic_store_queue_length(struct cic_store *store, size_t *length,
     struct cic_err *err)
 {
@@ -375,7 +319,7 @@ cic_store_queue_position(struct cic_store *store,
 		while ((rc = mdb_cursor_get(queue, &seq, &found,
 		    MDB_NEXT)) == 0 && *position == 0) {
 			n++;
-			if (found.mv_size == 16 &&
+			if (found.mv_size >= 16 &&
 			    memcmp(found.mv_data, id, 16) == 0)
 				*position = n;
 		}

@@ -4,7 +4,8 @@
  *	status	build id (16 bytes)	revision (8 bytes, BE) and body of
  *					GET /build/<id>, ready to send
  *	builds	build id		the whole record, JSON (build.h)
- *	queue	sequence (8 bytes, BE)	build id
+ *	queue	sequence (8 bytes, BE)	build id, then the name of who counts it
+ *				among what he has waiting, if anybody
  *	active	SHA-256 of the request	id of the build in flight, which who
  *					asks for the same joins
  *	dying	build id		nothing: it runs, and is to be ended
@@ -14,6 +15,7 @@
  *	owners	owner, NUL, sequence	build id; the owner "" has all of them
  *	images	output file name	record of the published file, JSON
  *	meta	name			schema version, last sequence number
+ *	catalog	name			what the registries hold (store_catalog.h)
  *	tokens	SHA-256 of the token	whose it is, JSON (store_token.h)
  *
  * Every change is one write transaction over all databases it touches, synced
@@ -51,16 +53,28 @@ void cic_store_close(struct cic_store *store);	/* takes NULL */
  * and be started again: an environment cannot be opened twice in one. */
 bool cic_store_is_broken(const struct cic_store *store);
 
+struct cic_accept {
+	const struct cic_request *request;
+	const char	*owner;
+	uint64_t	 min_free;	/* bytes below the folder */
+	int		 pending_max;	/* builds that the owner may have waiting;
+					 * 0: any number */
+	bool		 uncounted;	/* takes no time worth counting: neither
+					 * refused for that nor counted later */
+};
+
 /*
- * Accept a request for `owner`: a new build in state PENDING, queued; or, when
- * the same canonical request is in flight, that build, the owner joining it.
+ * Accept a request: a new build in state PENDING, queued; or, when the same
+ * canonical request is in flight, that build, the owner joining it.
  *
- * Refuses with CIC_ENOSPC when less than `min_free` bytes are free below the
- * folder or LMDB has no room; nothing is half-written then.
+ * Refuses with CIC_ENOSPC when less than `min_free` bytes are free or LMDB has no
+ * room, and with CIC_EQUOTA who has `pending_max` builds waiting and asks for
+ * one more; nothing is half-written then.
+ * A build counts for who it was made for as long as it waits for its first
+ * start and he has not left it; joining never counts.
  * `id` is set on success; `joined` says which of the two it was.
  */
-int cic_store_accept(struct cic_store *store,
-    const struct cic_request *request, const char *owner, uint64_t min_free,
+int cic_store_accept(struct cic_store *store, const struct cic_accept *accept,
     char id[CIC_ID_TEXT], bool *joined, struct cic_err *err);
 
 /* The status body of a build, appended to `body` (NULL: not wanted), and its
@@ -91,7 +105,8 @@ int cic_store_get(struct cic_store *store, const char *id,
 int cic_store_claim(struct cic_store *store, const char *const *busy, size_t n,
     struct cic_build *build, struct cic_err *err);
 
-/* What a published .sif is, kept under its file name. */
+/* What a published .sif is, kept under its file name.  Of the commits the newest
+ * are kept whose content is the image's. */
 struct cic_image {
 	char		image_id[CIC_DIGEST_MAX];	/* it was made of */
 	char		sha256[CIC_SHA256_HEX];
@@ -102,7 +117,9 @@ struct cic_image {
  * Change a build that is not ended: `apply` edits the record inside the
  * transaction (it must not call the store).  The state may move to any other
  * one; an end takes the build out of `active`, PENDING queues it again at its
- * old place.  `image`, when not NULL, is written with it.
+ * old place.  `image`, when not NULL, is written with it; a build that ends as
+ * FINISHED without one leaves its commits in the record of the file that it found
+ * to be right.
  *
  * `attempt` must be the record's (-1: any): late news of an earlier try is
  * refused with CIC_EEXIST, as is a build that has ended.

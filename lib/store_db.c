@@ -16,7 +16,7 @@ static const char *const db_names[DB__MAX] = {
 	[DB_STATUS] = "status", [DB_BUILDS] = "builds", [DB_QUEUE] = "queue",
 	[DB_ACTIVE] = "active", [DB_NAMES] = "names", [DB_OWNERS] = "owners",
 	[DB_IMAGES] = "images", [DB_META] = "meta", [DB_TOKENS] = "tokens",
-	[DB_DYING] = "dying", [DB_TRASH] = "trash",
+	[DB_DYING] = "dying", [DB_TRASH] = "trash", [DB_CATALOG] = "catalog",
 };
 
 MDB_val

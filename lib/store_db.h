@@ -17,7 +17,8 @@
 #define CIC_STORE_RECORD_MAX	65536
 
 enum db { DB_STATUS, DB_BUILDS, DB_QUEUE, DB_ACTIVE, DB_NAMES, DB_OWNERS,
-	DB_IMAGES, DB_META, DB_TOKENS, DB_DYING, DB_TRASH, DB__MAX };
+	DB_IMAGES, DB_META, DB_TOKENS, DB_DYING, DB_TRASH, DB_CATALOG,
+	DB__MAX };
 
 struct cic_store {
 	MDB_env				*env;
@@ -46,6 +47,16 @@ int cic_db_get(struct cic_store *store, MDB_txn *txn, enum db db, MDB_val key,
 int cic_db_del(struct cic_store *store, MDB_txn *txn, enum db db, MDB_val key,
     struct cic_err *err);
 
+/* store_image.c: records of published files */
+
+int cic_db_put_image(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const struct cic_image *image,
+    struct cic_err *err);
+/* A build has ended well without making a file: when it used the image that the
+ * file of that name was made of, the file is as good as of its commits. */
+int cic_db_confirm_image(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, struct cic_err *err);
+
 /* store_rev.c: what a status poll reads */
 
 /* The status body, with a revision that is greater by one when it is another
@@ -66,8 +77,12 @@ int cic_db_put_build(struct cic_store *store, MDB_txn *txn,
 /* CIC_EINVAL: there is a record, but it cannot be read. */
 int cic_db_get_build(struct cic_store *store, MDB_txn *txn,
     const unsigned char id[16], struct cic_build *build, struct cic_err *err);
+/* `counted`: the user among whose waiting builds it counts, or NULL. */
 int cic_db_put_queue(struct cic_store *store, MDB_txn *txn,
-    const struct cic_build *build, struct cic_err *err);
+    const struct cic_build *build, const char *counted, struct cic_err *err);
+/* If it waits and counts for this user, it counts for nobody any more. */
+int cic_db_uncount(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *user, struct cic_err *err);
 /* Not in the queue: fine. */
 int cic_db_del_queue(struct cic_store *store, MDB_txn *txn,
     const struct cic_build *build, struct cic_err *err);
@@ -83,6 +98,9 @@ size_t cic_db_owner_key(const char *owner, uint64_t seq,
 /* Give the build its names: the plain ones unless they stand for something
  * else already, then the ones with a suffix. */
 int cic_db_take_names(struct cic_store *store, MDB_txn *txn,
+    struct cic_build *build, struct cic_err *err);
+/* The names it would get; nothing is written. */
+int cic_db_find_names(struct cic_store *store, MDB_txn *txn,
     struct cic_build *build, struct cic_err *err);
 /* The build has ended: a name that was never published, and that no other
  * build uses, is free again, so that a mistaken request keeps none. */

@@ -104,7 +104,8 @@ cancel_in(struct cic_store *store, MDB_txn *txn, const char *id,
 		return 0;
 	if (!admin && build->owner_count > 1) {
 		*result = CIC_LEFT;
-		return leave(store, txn, build, user, err);
+		return cic_db_uncount(store, txn, build, user, err) == 0 ?
+		    leave(store, txn, build, user, err) : -1;
 	}
 	if (build->state != CIC_PENDING)
 		return mark_dying(store, txn, build, user, err);

@@ -77,13 +77,35 @@ cic_db_get_build(struct cic_store *store, MDB_txn *txn, const unsigned char id[1
 
 int
 cic_db_put_queue(struct cic_store *store, MDB_txn *txn, const struct cic_build *build,
-    struct cic_err *err)
+    const char *counted, struct cic_err *err)
 {
-	unsigned char seq[8], id[16];
+	unsigned char seq[8], entry[16 + CIC_OWNER_MAX];
+	size_t len = counted != NULL ? strnlen(counted, CIC_OWNER_MAX - 1) : 0;
 
 	cic_db_be64(build->seq, seq);
-	cic_id_parse(build->id, id);
-	return cic_db_put(store, txn, DB_QUEUE, cic_db_val(seq, 8), cic_db_val(id, 16), err);
+	cic_id_parse(build->id, entry);
+	if (len > 0)
+		memcpy(entry + 16, counted, len);
+	return cic_db_put(store, txn, DB_QUEUE, cic_db_val(seq, 8),
+	    cic_db_val(entry, 16 + len), err);
+}
+
+int
+cic_db_uncount(struct cic_store *store, MDB_txn *txn,
+    const struct cic_build *build, const char *user, struct cic_err *err)
+{
+	size_t len = strnlen(user, CIC_OWNER_MAX - 1);
+	unsigned char seq[8];
+	MDB_val entry;
+
+	cic_db_be64(build->seq, seq);
+	if (cic_db_get(store, txn, DB_QUEUE, cic_db_val(seq, 8), &entry,
+	    err) != 0)
+		return err->code == CIC_ENOENT ? 0 : -1;
+	if (entry.mv_size != 16 + len ||
+	    memcmp((const char *)entry.mv_data + 16, user, len) != 0)
+		return 0;
+	return cic_db_put_queue(store, txn, build, NULL, err);
 }
 
 int
@@ -165,16 +187,16 @@ put_name(struct cic_store *store, MDB_txn *txn, const char *file,
 	    cic_db_val(entry, sizeof(*entry)), err);
 }
 
-int
-cic_db_take_names(struct cic_store *store, MDB_txn *txn,
-    struct cic_build *build, struct cic_err *err)
+/* The build's names, and what stands for the file's. */
+static int
+find_names(struct cic_store *store, MDB_txn *txn, struct cic_build *build,
+    struct name_entry *entry, struct cic_err *err)
 {
 	/* a request whose file was published with a suffix keeps it, even when
 	 * the plain name has become free */
 	static const struct { bool suffix, published; } tries[] = {
 		{ true, true }, { false, false }, { true, false },
 	};
-	struct name_entry entry;
 	unsigned char identity[32];
 	size_t i;
 
@@ -182,20 +204,39 @@ cic_db_take_names(struct cic_store *store, MDB_txn *txn,
 	for (i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
 		cic_request_names(&build->request, store->site,
 		    tries[i].suffix, &build->names);
-		if (get_name(store, txn, build->names.file, &entry, err) != 0) {
+		if (get_name(store, txn, build->names.file, entry, err) != 0) {
 			if (err->code != CIC_ENOENT)
 				return -1;
-			entry = (struct name_entry){ .users = 0 };
-			memcpy(entry.identity, identity, 32);
+			*entry = (struct name_entry){ .users = 0 };
+			memcpy(entry->identity, identity, 32);
 		}
-		if (memcmp(entry.identity, identity, 32) != 0 ||
-		    (tries[i].published && !entry.published))
-			continue;
-		entry.users++;
-		return put_name(store, txn, build->names.file, &entry, err);
+		if (memcmp(entry->identity, identity, 32) == 0 &&
+		    (!tries[i].published || entry->published))
+			return 0;
 	}
 	return cic_err_set(err, CIC_EIO, "store: the name %s is taken",
 	    build->names.file);
+}
+
+int
+cic_db_take_names(struct cic_store *store, MDB_txn *txn,
+    struct cic_build *build, struct cic_err *err)
+{
+	struct name_entry entry;
+
+	if (find_names(store, txn, build, &entry, err) != 0)
+		return -1;
+	entry.users++;
+	return put_name(store, txn, build->names.file, &entry, err);
+}
+
+int
+cic_db_find_names(struct cic_store *store, MDB_txn *txn,
+    struct cic_build *build, struct cic_err *err)
+{
+	struct name_entry ignored;
+
+	return find_names(store, txn, build, &ignored, err);
 }
 
 int

@@ -38,6 +38,28 @@ like "$faults" "*dcoker*docker*" "the nearest known word is offered"
 is "$(printf '%s' "$faults" | grep -c secret)" 0 "a password is not repeated"
 sed 's|workflow_repository: .*|workflow_repository: https://s3cr3t-token@example.org/r.git|' "$top/conf/cic.yaml" > "$T/token.yaml"
 is "$("$worker" -n -c "$T/token.yaml" 2>&1 | grep -c s3cr3t)" 0 "nor is a token in a URL"
+cat > "$T/machines.yaml" <<'END'
+repositories: {workflow_repository: /w, software_repository: /s}
+build: {base_image: debian:12}
+machines:
+  good: {architecture: rome, description: "a machine"}
+  bad:
+    architecture: rmoe
+  wrong:
+    platform: linux/arm64
+    architecture: zen2
+    colour: blue
+  Capital: {architecture: zen2}
+  none: {mpi: openmpi}
+END
+faults=$("$worker" -n -c "$T/machines.yaml" 2>&1)
+for fault in ':6: machines.bad.architecture*rome' ':10: machines.wrong.colour: unknown key' ':11: machines.Capital' \
+    ':12: machines.none.architecture: missing'; do
+    like "$faults" "*$fault*" "a machine: $fault"
+done
+is "$(printf '%s\n' "$faults" | wc -l)" 4 "and nothing else is wrong"
+sed -i -e '/^  bad:/,$d' "$T/machines.yaml"
+like "$("$worker" -n -c "$T/machines.yaml")" '*"good":*description: "a machine"*architecture: "rome"*mpi: ""*' "-n prints machines"
 printf 'service:\n\tdata: /x\n' > "$T/tab.yaml"
 like "$("$worker" -n -c "$T/tab.yaml" 2>&1)" "*line 2 column 1*" "a file that is no YAML: line and column"
 like "$("$worker" -n -c "$T/missing.yaml" 2>&1)" "*missing.yaml*No such file*" "a file that is not there"

@@ -25,7 +25,7 @@ unfit '*CANCELLED*' "a state that is not described" GET "/build/$id" 200 $json \
     '{"filename":null,"image_id":null,"message":null,"status":"CANCELLED"}'
 unfit '*is no JSON*' "what is no JSON" GET "/build/$id" 200 $json '{'
 unfit '*has a body*' "a body where there should be none" DELETE "/builds/$id" 204 $json '{}'
-unfit '*has a body*' "a download's error with a body" GET /images/download/a.sif 404 text/html '<p>'
+unfit '*too long*' "a download's error with a body" GET /images/download/a.sif 404 application/octet-stream '<p>'
 unfit '*urn:cic:problem*' "a kind of problem that is not described" GET "/build/$id" 404 application/problem+json \
     '{"type":"urn:cic:problem:lost-it","title":"Not Found","status":404,"detail":"x"}'
 jq 'del(.components.schemas.State)' "$description" > "$T/broken.json"

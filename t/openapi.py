@@ -139,10 +139,10 @@ def faults_of_document(description):
 # ---- answers
 
 def fault_of_body(answer, media, description):
-    if "schema" not in media or answer["body"] is None or "json" not in answer["type"]:
+    if "schema" not in media:
         return None
     try:
-        body = json.loads(answer["body"])
+        body = json.loads(answer["body"]) if "json" in answer["type"] else answer["body"]
     except ValueError as error:
         return "is no JSON: %s" % error
     error = jsonschema.exceptions.best_match(description.validator(media["schema"]).iter_errors(body))
@@ -155,7 +155,7 @@ def fault_of_undescribed(answer, status, path, description):
     # 401 comes before anything else; 400 and 403 are the web server's
     if answer["status"] in (status, 400, 401, 403):
         problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
-        return fault_of_body(answer, problem, description)
+        return fault_of_body(answer, problem, description) if "json" in answer["type"] else None
     return "%s is not described and was answered %d" % ("the method" if path else "the address", answer["status"])
 
 

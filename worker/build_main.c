@@ -4,7 +4,8 @@
  * For cic-worker: started with the journal as standard output and the log as
  * standard error; touches no store and opens no socket.  Exit status 0 when
  * the journal has its last line, whatever that says.  For people: --request
- * (library_command.h) and --convert (convert_command.h).
+ * (library_command.h) and --convert (convert_command.h).  For cic-worker as
+ * well: --catalog (catalog_command.h).
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "catalog_command.h"
 #include "convert_command.h"
 #include "job.h"
 #include "library_command.h"
@@ -30,9 +32,11 @@ usage(FILE *out, int status)
 	    "usage: cic-build --request FILE.json [options]\n"
 	    "       cic-build --convert SOURCE --output FILE.sif [options]\n"
 	    "       cic-build -c FILE -b FOLDER\n"
-	    "Build an image on this machine, make a .sif of an image, or run one build\n"
-	    "that cic-worker has laid out.  cic-build --request --help and cic-build\n"
-	    "--convert --help tell more of the first two; this is for the third:\n"
+	    "       cic-build --catalog -c FILE\n"
+	    "Build an image on this machine, make a .sif of an image, run one build that\n"
+	    "cic-worker has laid out, or tell it what the registries hold.  cic-build\n"
+	    "--request --help, --convert --help and --catalog --help tell more of the\n"
+	    "others; this is for the third:\n"
 	    "  -c, --config FILE   the service's configuration\n"
 	    "  -b, --build FOLDER  the build's folder, which holds job.json\n"
 	    "  -V, --version       print the version\n"
@@ -129,6 +133,8 @@ main(int argc, char **argv)
 	cic_log_open("cic-build");
 	if (asks_for("--convert", argc, argv))
 		return convert_command(argc, argv);
+	if (asks_for("--catalog", argc, argv))
+		return catalog_command(argc, argv);
 	if (asks_for("--request", argc, argv))
 		return library_command(argc, argv);
 	while ((opt = getopt_long(argc, argv, "c:b:Vh", options, NULL)) != -1)

@@ -24,6 +24,7 @@
 #include "engine.h"
 #include "engine_gc.h"
 #include "log.h"
+#include "refresh.h"
 #include "share.h"
 #include "run.h"
 #include "sweep.h"
@@ -57,6 +58,7 @@ struct runs {
 	struct worker	 worker;
 	struct run	*first;
 	int		 count;
+	struct refresh	 refresh;
 };
 
 static void
@@ -98,6 +100,7 @@ follow_all(struct runs *runs)
 		*at = run->next;
 		runs->count--;
 		run_free(run);
+		refresh_soon(&runs->refresh);
 	}
 }
 
@@ -164,16 +167,19 @@ remove_trash(const struct worker *worker)
 
 /* True when it is time to end. */
 static bool
-take_signals(int fd)
+take_signals(struct runs *runs, int fd)
 {
 	struct signalfd_siginfo info;
 	bool end = false;
+	int status;
+	pid_t pid;
 
 	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		if (info.ssi_signo != SIGCHLD)
 			end = true;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;	/* cic-build's, and orphans a subreaper inherits */
+	/* cic-build's, and orphans a subreaper inherits */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		refresh_reaped(&runs->refresh, pid, status);
 	return end;
 }
 
@@ -188,6 +194,7 @@ loop(struct runs *runs, int wake_fd, int signal_fd)
 	for (;;) {
 		follow_all(runs);
 		start_waiting(runs);
+		refresh_turn(&runs->refresh);
 		remove_trash(&runs->worker);
 		cic_store_check_readers(runs->worker.store);
 		if (cic_store_is_broken(runs->worker.store))
@@ -195,7 +202,7 @@ loop(struct runs *runs, int wake_fd, int signal_fd)
 			    "\"When something is wrong\"");
 		poll(pfd, 2, runs->count > 0 ? TICK_BUSY : TICK_IDLE);
 		cic_wake_drain(wake_fd);
-		if (take_signals(signal_fd))
+		if (take_signals(runs, signal_fd))
 			return;
 	}
 }
@@ -334,7 +341,9 @@ work(const struct cic_conf *conf)
 	cic_log_info("ready: engine %s, %d builds at once",
 	    conf->engine == CIC_ENGINE_DOCKER ? "docker" : "podman",
 	    conf->max_concurrent_builds);
+	refresh_init(&runs.refresh, &runs.worker);
 	loop(&runs, wake_fd, signal_fd);
+	refresh_end(&runs.refresh);
 	cic_log_info("ending; %d builds go on without me", runs.count);
 	while (runs.first != NULL) {
 		struct run *next = runs.first->next;

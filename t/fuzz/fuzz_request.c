@@ -12,8 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct cic_request_site site = { "linux/amd64", "h.org/p/",
-	    "base:1", true, true };
+	static const struct cic_request_site site = {
+	    .default_platform = "linux/amd64", .images_prefix = "h.org/p/",
+	    .base_image = "base:1", .has_registry = true, .has_path = true };
 	struct cic_request r, again;
 	struct cic_names names;
 	struct cic_buf text;

@@ -63,9 +63,10 @@ request(const char *workflow, const char *step)
 static inline bool
 ask(const struct cic_request *r, const char *owner, char id[CIC_ID_TEXT])
 {
+	struct cic_accept accept = { .request = r, .owner = owner };
 	bool joined;
 
-	if (cic_store_accept(store, r, owner, 0, id, &joined, &err) != 0)
+	if (cic_store_accept(store, &accept, id, &joined, &err) != 0)
 		fail_msg("accept: %s", err.msg);
 	return joined;
 }

@@ -467,6 +467,101 @@ platforms_and_admins(void **state)
 	cic_conf_free(c);
 }
 
+static void
+quotas(void **state)
+{
+	struct cic_conf *c = loads(NEEDED BASE "service:\n  admins: [ann]\n"
+	    "  service_accounts: [portal]\nlimits:\n  pending_per_user: 7\n");
+
+	(void)state;
+	assert_int_equal(cic_conf_pending_max(c, "bob"), 7);
+	assert_int_equal(cic_conf_pending_max(c, "ann"), 0);
+	assert_int_equal(cic_conf_pending_max(c, "portal"), 0);
+	assert_false(cic_conf_is_admin(c, "portal"));
+	cic_conf_free(c);
+	c = loads(NEEDED BASE);
+	assert_int_equal(cic_conf_pending_max(c, ""), 50);
+	assert_int_equal(c->refresh, 900);
+	cic_conf_free(c);
+}
+
+static void
+machines(void **state)
+{
+	static const char words[] = NEEDED BASE "machines:\n"
+	    "  mn5:\n    description: \"MareNostrum \\\"5\\\"\"\n"
+	    "    architecture: sapphirerapids\n    mpi: openmpi@4\n    gpu:\n"
+	    "  \"4\": {architecture: rome, container_engine: apptainer}\n";
+	struct cic_conf *c = loads(words);
+	struct cic_request_site site = cic_conf_site(c);
+	char *first, *second;
+
+	(void)state;
+	assert_int_equal(site.profile_count, 2);
+	assert_string_equal(site.profiles[0].name, "mn5");
+	assert_string_equal(site.profiles[0].description, "MareNostrum \"5\"");
+	assert_string_equal(site.profiles[0].machine, "{\"platform\":\"linux/amd64\","
+	    "\"architecture\":\"sapphirerapids\",\"container_engine\":\"singularity\","
+	    "\"mpi\":\"openmpi@4\",\"gpu\":\"\"}");
+	assert_string_equal(site.profiles[1].name, "4");
+	has(site.profiles[1].machine, "\"container_engine\":\"singularity\"");
+	first = printed(c);
+	cic_conf_free(c);
+	c = loads(first);
+	second = printed(c);
+	assert_string_equal(first, second);
+	has(first, "  \"mn5\":\n");
+	cic_conf_free(c);
+	free(first);
+	free(second);
+	/* the group may stand before what it needs, and be left blank */
+	c = loads("machines:\n  a: {architecture: a64fx}\n" NEEDED BASE
+	    "  platform: linux/arm64\n");
+	assert_int_equal(c->machine_count, 1);
+	cic_conf_free(c);
+	c = loads("machines:\n" NEEDED BASE);
+	assert_int_equal(c->machine_count, 0);
+	cic_conf_free(c);
+}
+
+static void
+bad_machines(void **state)
+{
+	static const struct { const char *text, *said; } t[] = {
+		{ "a: {architecture: rom}", ":8: machines.a.architecture: unknown \"rom\"; the nearest known: rome" },
+		{ "a:\n    architecture: zen2\n    platform: linux/arm64", ":9: machines.a.architecture: zen2 code does not run" },
+		{ "a:\n    architecture: zen2\n    platform: linux/arm46", ":10: machines.a.platform: unknown" },
+		{ "a: {mpi: openmpi}", ":8: machines.a.architecture: missing" },
+		{ "a: {architecture: zen2, mpi: 4}", "machines.a.mpi: '4' at position 1" },
+		{ "a: {architecture: zen2, gpu: $(id)}", "machines.a.gpu: '$' at" },
+		{ "a: {architecture: zen2, container_engine: oci}", "machines.a.container_engine: unknown" },
+		{ "a: {architecture: zen2, arch: zen}", ":8: machines.a.arch: unknown key" },
+		{ "a: {architecture: [zen2]}", "machines.a.architecture: must be a single value" },
+		{ "a: {architecture: zen2, description: \"a\\nb\"}", "machines.a.description: holds a control byte" },
+		{ "a: zen2", ":8: machines.a: must hold keys" },
+		{ "A: {architecture: zen2}", ":8: machines.A: a name has" },
+		{ "-a: {architecture: zen2}", "machines.-a: a name has" },
+		{ "\"\": {architecture: zen2}", "machines.: a name has" },
+		{ "a234567890123456789012345678901234567890123456789012345678901234567: {architecture: zen2}", "a name has" },
+	};
+	struct cic_buf faults;
+	char text[1024];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		snprintf(text, sizeof(text), NEEDED BASE
+		    "limits:\nmachines:\n  %s\n", t[i].text);
+		assert_null(load(text, &faults));
+		has(faults.data, t[i].said);
+		assert_ptr_equal(strchr(faults.data, '\n'),
+		    faults.data + faults.len - 1);
+		cic_buf_release(&faults);
+	}
+	assert_null(load(NEEDED BASE "machines: [a]\n", &faults));
+	has(faults.data, ":6: machines must hold names");
+	cic_buf_release(&faults);
+}
+
 /* A list that has a default: it counts unless a list is given, empty or not. */
 static void
 list_default(void **state)
@@ -498,7 +593,8 @@ main(void)
 		UNIT(defaults), UNIT(registries), UNIT(secrets),
 		UNIT(platforms_and_admins), UNIT(list_default), UNIT(one_value), UNIT(repositories),
 		UNIT(all_at_once), UNIT(no_mapping), UNIT(left_blank),
-		UNIT(printed_loads_again), UNIT(long_lists),
+		UNIT(printed_loads_again), UNIT(long_lists), UNIT(quotas),
+		UNIT(machines), UNIT(bad_machines),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -266,6 +266,7 @@ records(void **state)
 	/* a message that grew when it was made JSON */
 	cic_buf_reset(&one);
 	memset(b.message, 0xe4, sizeof(b.message) - 1);
+	memset(b.cancel, 0xe4, sizeof(b.cancel) - 1);
 	cic_build_print(&one, &b);
 	if (cic_build_parse(one.data, one.len, &site, &again, &err) != 0)
 		fail_msg("%s", err.msg);

@@ -180,8 +180,9 @@ rows(void **state)
 static void
 push_and_path(void **state)
 {
-	static const struct cic_request_site rich = { "linux/amd64", "r.org/",
-		"base:1", true, true };
+	static const struct cic_request_site rich = {
+		.default_platform = "linux/amd64", .images_prefix = "r.org/",
+		.base_image = "base:1", .has_registry = true, .has_path = true };
 	struct cic_request r;
 
 	(void)state;
@@ -199,6 +200,118 @@ push_and_path(void **state)
 	    strlen(W(",\"path\":7")), &rich, &r, &err), -1);
 	assert_int_equal(cic_request_parse(W(",\"path\":\"\""),
 	    strlen(W(",\"path\":\"\"")), &rich, &r, &err), -1);
+}
+
+/* A machine that the site has a name for is the machine spelled out. */
+static void
+profiles(void **state)
+{
+#define P(name) "{\"machine\":\"" name "\",\"workflow\":\"w\",\"step_id\":\"s\"}"
+	static char small[] = "{\"architecture\":\"zen2\",\"mpi\":\"openmpi@4\"}";
+	static char wrong[] = "{\"architecture\":\"zen\"";
+	static struct cic_profile profile[12] = {
+		{ "one", "", small }, { "broken", "", wrong },
+		{ "p2", "", small }, { "p3", "", small }, { "p4", "", small },
+		{ "p5", "", small }, { "p6", "", small }, { "p7", "", small },
+		{ "p8", "", small }, { "p9", "", small }, { "p10", "", small },
+		{ "p11", "", small },
+	};
+	struct cic_request_site with = { .default_platform = "linux/amd64",
+		.images_prefix = "", .profiles = profile, .profile_count = 12 };
+	unsigned char named[32], spelled[32];
+	struct cic_request r;
+
+	(void)state;
+	assert_int_equal(cic_request_parse(P("one"), strlen(P("one")), &with,
+	    &r, &err), 0);
+	assert_string_equal(r.mpi, "openmpi@4");
+	cic_request_key(&r, named);
+	assert_int_equal(parse(M(",\"mpi\":\"openmpi@4\""), &r), 0);
+	cic_request_key(&r, spelled);
+	assert_memory_equal(named, spelled, 32);
+	assert_int_equal(cic_request_parse(P("two"), strlen(P("two")), &with,
+	    &r, &err), -1);
+	assert_int_equal(err.code, CIC_EINVAL);
+	has(err.msg, "machine: there is no machine \"two\"; there are one, broken, "
+	    "p2,");
+	has(err.msg, "p9, …");
+	assert_null(strstr(err.msg, "p10"));
+	with.profile_count = 1;
+	assert_int_equal(cic_request_parse(P(""), strlen(P("")), &with, &r,
+	    &err), -1);
+	has(err.msg, "there is one");
+	assert_int_equal(cic_request_parse(M(""), strlen(M("")), &with, &r,
+	    &err), 0);
+	with.profile_count = 2;
+	assert_int_equal(cic_request_parse(P("broken"), strlen(P("broken")),
+	    &with, &r, &err), -1);
+	assert_int_equal(parse(P("one"), &r), -1);
+	has(err.msg, "machine: must be an object, not a string");
+}
+
+static void
+machines(void **state)
+{
+	static const char text[] = "{\"architecture\":\"rome\",\"gpu\":\"\"}";
+	struct cic_buf out;
+
+	(void)state;
+	cic_buf_init(&out, 4096);
+	assert_int_equal(cic_request_check_machine(text, strlen(text), &site,
+	    &out, &err), 0);
+	assert_string_equal(out.data, "{\"platform\":\"linux/amd64\","
+	    "\"architecture\":\"rome\",\"container_engine\":\"singularity\","
+	    "\"mpi\":\"\",\"gpu\":\"\"}");
+	cic_buf_reset(&out);
+	assert_int_equal(cic_request_check_machine("{}", 2, &site, &out, &err),
+	    -1);
+	has(err.msg, "machine.architecture: missing");
+	assert_int_equal(cic_request_check_machine("{", 1, &site, &out, &err),
+	    -1);
+	assert_int_equal(out.len, 0);
+	cic_buf_release(&out);
+}
+
+/* What could stand in a request, asked for by itself. */
+static void
+words(void **state)
+{
+	(void)state;
+	assert_true(cic_request_is_name("A.b_c-9"));
+	assert_true(cic_request_is_name(S64));
+	assert_false(cic_request_is_name(S64 "5"));
+	assert_false(cic_request_is_name(""));
+	assert_false(cic_request_is_name("-a"));
+	assert_false(cic_request_is_name("a/b"));
+	assert_false(cic_request_is_name("a\n"));
+	assert_true(cic_request_is_version("feature/x"));
+	assert_true(cic_request_is_version(S64 S64));
+	assert_false(cic_request_is_version(S64 S64 "5"));
+	assert_false(cic_request_is_version(""));
+	assert_false(cic_request_is_version("a..b"));
+	assert_false(cic_request_is_version("a.lock"));
+	assert_false(cic_request_is_version("-a"));
+}
+
+/* The tables end, and every word in them is known. */
+static void
+tables(void **state)
+{
+	const char *platform, *family, *target, *word;
+	size_t i;
+
+	(void)state;
+	for (i = 0; (platform = cic_arch_platform(i)) != NULL; i++)
+		assert_int_equal(cic_arch_check_platform(platform, &err), 0);
+	assert_int_equal(i, 6);
+	for (i = 0; (word = cic_arch_at(i, &platform, &family)) != NULL; i++) {
+		assert_int_equal(cic_arch_fits(word, platform, &err), 0);
+		assert_int_equal(cic_arch_fits(family, platform, &err), 0);
+	}
+	assert_true(i > 60);
+	for (i = 0; (word = cic_arch_alias(i, &target)) != NULL; i++)
+		assert_string_equal(cic_arch_target(word), target);
+	assert_true(i > 30);
 }
 
 /* What means the same has one key; what does not, has another. */
@@ -327,7 +440,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows), cmocka_unit_test(keys),
-		cmocka_unit_test(push_and_path),
+		cmocka_unit_test(push_and_path), cmocka_unit_test(profiles),
+		cmocka_unit_test(machines), cmocka_unit_test(words),
+		cmocka_unit_test(tables),
 		cmocka_unit_test(architectures), cmocka_unit_test(samples),
 	};
 

@@ -53,6 +53,7 @@ static int
 ask(struct cic_store *s, const char *who, int n, char id[CIC_ID_TEXT])
 {
 	struct cic_request r = { .container = CIC_DOCKER };
+	struct cic_accept accept = { .request = &r, .owner = who };
 	struct cic_err e;
 	bool joined;
 
@@ -62,7 +63,7 @@ ask(struct cic_store *s, const char *who, int n, char id[CIC_ID_TEXT])
 	strcpy(r.platform, "linux/amd64");
 	strcpy(r.architecture, "x86_64");
 	strcpy(r.target, cic_arch_target(r.architecture));
-	if (cic_store_accept(s, &r, who, 0, id, &joined, &e) != 0 || joined) {
+	if (cic_store_accept(s, &accept, id, &joined, &e) != 0 || joined) {
 		fprintf(stderr, "# accept: %s\n", joined ? "joined" : e.msg);
 		return -1;
 	}

@@ -124,12 +124,14 @@ static void
 no_room(void **state)
 {
 	struct cic_request r = request("a", "s");
+	struct cic_accept accept = { .request = &r, .owner = OWNER,
+	    .min_free = UINT64_MAX };
 	char id[CIC_ID_TEXT] = "untouched";
 	bool joined;
 
 	(void)state;
-	assert_int_equal(cic_store_accept(store, &r, OWNER, UINT64_MAX, id,
-	    &joined, &err), -1);
+	assert_int_equal(cic_store_accept(store, &accept, id, &joined,
+	    &err), -1);
 	assert_int_equal(err.code, CIC_ENOSPC);
 	assert_string_equal(id, "untouched");
 	queue_is(0);
