@@ -51,7 +51,7 @@ static void
 print_image_name(const struct page *page, const char *file,
     const struct cic_request *request)
 {
-	struct cic_names names;
+	struct cic_names names = { .file = "" };
 	int suffix;
 
 	for (suffix = 0; suffix < 2; suffix++) {

@@ -37,6 +37,7 @@ printf '#!/bin/sh\necho "$*" >> %s/engine.calls\n' "$T" > "$T/engine"
 chmod 755 "$T/bin/cic-build" "$T/engine"
 ENGINE_COMMAND=$T/engine
 MORE_BUILD='  max_concurrent_builds: 1'
+MORE_LIMITS='  pending_per_user: 3'
 config podman builtin
 sed -i "s|^service:|service:\n  admins: [root]|" "$T/cic.yaml"
 CIC_BIN=$T/bin
@@ -252,6 +253,18 @@ as $admin retry "$id" > "$T/out"
 is "$(cat "$T/out") $(as $admin record "$again" '.owners | join(" ")')" "$again demo root" "an administrator may retry, for himself"
 release
 state_at_end "$again" > "$T/out"
+hold build
+running=$(submit w running)
+wait_for 20 stage_is "$running" build
+waiting=$(submit w a; submit w b; submit w c)
+retry "$old" > "$T/out"
+is "$code $(problem)" "429 urn:cic:problem:quota" "retry with too many that wait: 429"
+like "$headers" '*Retry-After: *' "with Retry-After"
+cancel "$(printf '%s\n' "$waiting" | tail -n 1)"
+id=$(retry "$old")
+ok "retry when one of them was cancelled: 200" test -n "$id"
+release
+is "$(state_at_end "$id")" FINISHED "which is built in its turn"
 
 # ---- DELETE
 hide() { api DELETE "/builds/$1"; }
@@ -322,7 +335,7 @@ stop
 
 # ---- a real build, with each engine
 unset CIC_BIN
-MORE_BUILD=''
+MORE_BUILD='' MORE_LIMITS=''
 ENGINE_COMMAND=''
 # shellcheck disable=SC2009 # those whose words begin so
 left() { ps -eo args | grep -c '^sleep 733\.25'; }
@@ -358,6 +371,15 @@ for engine in ${ENGINES:-podman docker}; do
         is "$(find "$T/data/builds/$id/work" "$T/images" -type f 2> /dev/null)" "" "$engine, $round: nor a file"
     done
     is "$(state_at_end "$(submit cases ok)")" FINISHED "$engine: the next build is well"
+    id=$(submit cases ok ',"force":true')
+    wait_for 120 grep -q '^cic: converting' "$T/data/builds/$id/log"
+    cancel "$id"
+    case "$code $(state_at_end "$id")" in
+        '202 FAILED'|'409 FINISHED') report 0 "$engine: while it is converted" ;;
+        *) report 1 "$engine: while it is converted"; diag "$code $(status_of "$id")" ;;
+    esac
+    is "$(find "$T/images" -name '.*'; [ "$engine" != podman ] || "$PODMAN" image mount | grep "$IMAGES")" "" \
+        "$engine: neither a file nor a mount is left of that"
     stop
 done
 done_testing

@@ -45,7 +45,7 @@ is "$(said '[.versions[] | .name + " " + .kind]')" '["feature/x branch","main br
     "branches and tags; of a branch and a tag of one name the one that a build takes"
 is "$(said '[.versions[] | select(.name == "plain" or .name == "main") | .commit]')" "[\"$head\",\"$first\"]" \
     "with their commits, an annotated tag's is what it points to"
-is "$(said .workflows)" '[{"name":"Pillar_II","steps":["esm-1.0"]},{"name":"minimal","steps":["both","old","second","wordcount"]}]' \
+is "$(said .workflows)" '[{"name":"Pillar_II","steps":["esm-1.0"]},{"name":"minimal","steps":["both","second","wordcount"]}]' \
     "workflows and their steps"
 code=$(curl --silent --output "$T/out" --write-out '%{http_code}' "$CIC_URL$PREFIX/catalog")
 is "$code" 401 "not without a password"
@@ -76,7 +76,7 @@ in_w update-ref refs/heads/latest main
 in_w update-ref "refs/heads/$(printf '%0129d' 0)" main
 in_w update-ref refs/tags/-t main
 in_w update-ref refs/pull/1/head main
-becomes '[.workflows[] | select(.name == "minimal") | .steps[]]' '["both","old","second","third","wordcount"]' \
+becomes '[.workflows[] | select(.name == "minimal") | .steps[]]' '["both","second","third","wordcount"]' \
     "what changed is seen, and only what a request could say"
 is "$(said '[.workflows[].name]')" '["Pillar_II","minimal"]' "of workflows, too"
 becomes '[.versions[].name]' '["feature/x","main","v1","plain"]' "and of versions"

@@ -183,6 +183,10 @@ for shell in dash bash; do
     is "$rc" 2 "$shell: a token is good for a year at most"
 done
 
+# ---- how users get it
+curl --silent --fail --output cic_cli "$CIC_URL$PREFIX/cic_cli"
+ok "the service hands it out, without a password" cmp cic_cli "$top/cic_cli"
+
 # ---- completion
 cat > "$T/complete.bash" <<'END'
 # complete.bash WORD... - what bash would offer for the last one

@@ -23,6 +23,9 @@ is "$(stat -c %a run/demo.env)" 600 "run/demo.env is private"
 . ./run/demo.env
 like "$CIC_URL $CIC_USER" 'http://127.0.0.1:* demo' "address and user are in it"
 is "$(curl -s -o /dev/null -w '%{http_code}' "$CIC_URL/image_creation/health")" 200 "the service is up"
+./cic_cli build conf/demo/banner.json --wait > "$T/next" 2>&1 < /dev/null
+is "$?" 0 "what it says to try next works: an image by cic_cli"
+like "$(./cic_cli images)" '*text_tools_banner_*' "which is there then"
 
 before=$(md5sum run/cic.yaml run/demo.env run/images/*.sif; cat run/*.pid; git --git-dir run/git/workflow-registry.git rev-parse main)
 make demo > "$T/second" 2>&1 < /dev/null

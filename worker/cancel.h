@@ -11,8 +11,8 @@ struct worker;
 
 /*
  * Called at every look at a `run` whose cic-build lives.  When the store has it
- * as dying: first what its tools have started is killed, so that they fail and
- * clean up after themselves; three seconds later all of it.
+ * as dying: first sweep_tools(), so that its tools fail and clean up after
+ * themselves; three seconds later all of it is killed.
  *
  * Returns true when cic-build is gone by this.
  */

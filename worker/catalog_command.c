@@ -115,32 +115,27 @@ list_all(struct look *look, const struct cic_buf *paths, bool folders)
 static void
 name_descriptions(const struct cic_buf *steps, struct cic_buf *out)
 {
-	static const char *const files[] = { "eflows4hpc.yaml", "spack.yaml" };
 	const char *step = steps->data;
-	size_t i;
 
-	for (; step < steps->data + steps->len; step += strlen(step) + 1)
-		for (i = 0; i < 2; i++) {
-			cic_buf_printf(out, "%s%s", step, files[i]);
-			cic_buf_putc(out, '\0');
-		}
+	for (; step < steps->data + steps->len; step += strlen(step) + 1) {
+		cic_buf_printf(out, "%seflows4hpc.yaml", step);
+		cic_buf_putc(out, '\0');
+	}
 }
 
-/* "workflow/step/file", in git's order: both files of a step are neighbours. */
+/* "workflow/step/file", in git's order. */
 static int
 add_steps(struct look *look)
 {
 	const struct cic_buf *files = &look->found;
-	char workflow[CIC_NAME_MAX], step[CIC_NAME_MAX], last[2 * CIC_NAME_MAX];
+	char workflow[CIC_NAME_MAX], step[CIC_NAME_MAX];
 	const char *path = files->data, *slash, *end;
 
-	last[0] = '\0';
 	for (; path < files->data + files->len; path += strlen(path) + 1) {
 		slash = strchr(path, '/');
 		end = strrchr(path, '/');
-		if (slash == end || strncmp(last, path, (size_t)(end - path) + 1) == 0)
+		if (slash == end)
 			continue;
-		snprintf(last, sizeof(last), "%.*s/", (int)(end - path), path);
 		snprintf(workflow, sizeof(workflow), "%.*s",
 		    (int)(slash - path), path);
 		snprintf(step, sizeof(step), "%.*s", (int)(end - slash - 1),

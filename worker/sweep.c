@@ -254,28 +254,53 @@ find(const struct table *table, pid_t pid)
 	return NULL;
 }
 
-/* The build's own, and so is its parent, and its parent's: not cic-build, and no
- * tool that it runs. */
+/* The parent, if it is the build's own, too. */
+static const struct process *
+parent_in(const struct table *table, const struct process *p)
+{
+	const struct process *parent = find(table, p->parent);
+
+	return parent != NULL && parent->ours ? parent : NULL;
+}
+
+/* A converter: another cic-build than the one that runs the build. */
+static bool
+is_converter(const struct table *table, const struct process *p)
+{
+	char path[4096];
+
+	return parent_in(table, p) != NULL &&
+	    program_of(p->pid, path, sizeof(path)) == 0 &&
+	    strcmp(path, build_program) == 0;
+}
+
+/* What a tool has started; of a converter that is its own business. */
 static bool
 is_of_tool(const struct table *table, const struct process *p)
 {
-	int n;
+	int depth = -1;
 
-	for (n = 0; p != NULL && p->ours && n < 3; n++)
-		p = find(table, p->parent);
-	return n == 3;
+	for (; p != NULL; p = parent_in(table, p), depth++)
+		if (is_converter(table, p))
+			return false;
+	return depth >= 2;
 }
 
 void
 sweep_tools(const char *id)
 {
 	struct table table = { .at = NULL };
+	const struct process *p;
 	size_t i;
 
 	read_build(&table, id);
-	for (i = 0; i < table.count; i++)
-		if (is_of_tool(&table, &table.at[i]))
-			kill(table.at[i].pid, SIGKILL);
+	for (i = 0; i < table.count; i++) {
+		p = &table.at[i];
+		if (p->ours && is_converter(&table, p))
+			kill(p->pid, SIGTERM);
+		else if (p->ours && is_of_tool(&table, p))
+			kill(p->pid, SIGKILL);
+	}
 	free(table.at);
 }
 

@@ -22,7 +22,7 @@ void sweep_spare(const char *program);
 void sweep_processes(const char *id);
 
 /* Of a build that lives, kill what the tools of its cic-build have started, and
- * spare these. */
+ * spare these; but a converter, which takes its mount away, gets SIGTERM. */
 void sweep_tools(const char *id);
 
 /* Kill a build that lives: cic-build and all that descend from it.  They are

@@ -79,7 +79,8 @@ step_service() {
     "$here/instance.sh" start "$run"
     # shellcheck disable=SC1091 # written by instance.sh
     . "$run/instance.env"
-    cp -p "$run/instance.env" "$run/demo.env"
+    # exported, so that cic_cli finds them
+    (umask 077; sed 's/^/export /' "$run/instance.env" > "$run/demo.env")
     echo "listening on $CIC_URL/image_creation/"
 }
 
@@ -162,8 +163,9 @@ say_end() {
 
    Try next:
      . run/demo.env
-     ./cic_cli \$CIC_USER \$CIC_PASSWORD \$CIC_URL build conf/demo/banner.json
-     curl -u \$CIC_USER:\$CIC_PASSWORD \$CIC_URL/image_creation/build/ID-THAT-WAS-PRINTED
+     ./cic_cli build conf/demo/banner.json --wait
+     ./cic_cli images
+     ./cic_cli help
      tail -f run/log/cic-worker.log
 END
 }

@@ -575,6 +575,98 @@ hostile_folder(void **state)
 	has(err.msg, "more than 64 folders deep");
 }
 
+static struct cic_buf seen;	/* by visitors */
+
+static void
+see_ref(const char *name, bool tag, const char *commit, void *arg)
+{
+	(void)arg;
+	cic_buf_printf(&seen, "%s%s=%.6s ", tag ? "tag " : "", name, commit);
+}
+
+static void
+see_entry(const char *path, bool is_folder, void *arg)
+{
+	(void)arg;
+	cic_buf_printf(&seen, "%s%s ", path, is_folder ? "/" : "");
+}
+
+static void
+refs_are(const char *want)
+{
+	cic_buf_reset(&seen);
+	if (cic_git_each_ref(&git, url, see_ref, NULL, &err) != 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(seen.data, want);
+}
+
+static void
+refs(void **state)
+{
+	struct cic_git_commit one, two, three;
+	char want[256];
+
+	(void)state;
+	cic_buf_init(&seen, 65536);
+	resolves("main", &one);
+	resolves("dev", &two);
+	resolves("both", &three);
+	in_repository("git update-ref refs/other/x main\n"
+	    "git tag -a v3 -m nested v2\ngit tag zero main");
+	snprintf(want, sizeof(want), "both=%.6s dev=%.6s main=%.6s tag both=%.6s "
+	    "tag v1=%.6s tag v2=%.6s tag v3=%.6s tag zero=%.6s ", three.commit,
+	    two.commit, one.commit, two.commit, one.commit, two.commit,
+	    two.commit, one.commit);
+	refs_are(want);
+	sh("rm -rf $HOME/repo/.git");	/* a plain folder */
+	refs_are("");
+	strcat(url, "/gone");
+	assert_int_equal(cic_git_each_ref(&git, url, see_ref, NULL, &err), -1);
+	has(err.msg, "cannot be read");
+	cic_buf_release(&seen);
+}
+
+static void
+entries_are(const struct cic_git_commit *at, const char *const *paths,
+    const char *want)
+{
+	size_t n = 0;
+
+	while (paths[n] != NULL)
+		n++;
+	cic_buf_reset(&seen);
+	if (cic_git_each_entry(&git, at, paths, n, see_entry, NULL, &err) != 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(seen.data, want);
+}
+
+static void
+entries(void **state)
+{
+	static const char *const top[] = { "", NULL }, *const both[] = { "a/",
+	    "w/", NULL }, *const files[] = { "w/s/f", "w/s/none", "a/x", NULL },
+	    *const none[] = { "gone/", NULL };
+	struct cic_git_commit at;
+
+	(void)state;
+	cic_buf_init(&seen, 65536);
+	in_repository("mkdir -p a/b; echo x > a/x; echo x > a/b/x; ln -s x a/l\n"
+	    "printf x > 'a/n w\nl'\n"
+	    "echo r > README; git add a README\n"
+	    "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),a/m\n"
+	    "git commit -qm entries");
+	resolves("main", &at);
+	entries_are(&at, top, "README a/ w/ ");
+	entries_are(&at, both, "a/b/ a/n w\nl a/x w/README w/s/ ");
+	entries_are(&at, files, "a/x w/s/f ");
+	entries_are(&at, none, "");
+	/* of a damaged copy a new one is made */
+	sh("for p in $HOME/mirrors/*.git/objects/pack/*.pack; do "
+	    ": > $p.new; mv -f $p.new $p; done");
+	entries_are(&at, files, "a/x w/s/f ");
+	cic_buf_release(&seen);
+}
+
 /* The worker may be root, the repository somebody else's. */
 static void
 foreign_repository(void **state)
@@ -595,7 +687,7 @@ main(void)
 		T(stale_lock),
 		T(commits_that_are_not_there), T(two_at_once),
 		T(hostile_content), T(bombs), T(plain_folder), T(unchanged_folder),
-		T(hostile_folder), T(foreign_repository),
+		T(hostile_folder), T(refs), T(entries), T(foreign_repository),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -184,6 +184,31 @@ test_tools(void **state)
 	wait_for_file(program);
 }
 
+/* Our own program is told, wherever it stands, and what it runs is its own
+ * business. */
+static void
+test_converter(void **state)
+{
+	char script[20800];
+	pid_t pid;
+
+	(void)state;
+	snprintf(script, sizeof(script), "cp /bin/sh '%s' && '%s' -c \""
+	    "trap 'told=6' TERM; touch '%s.ready'; "
+	    "sh -c 'until [ -e %s.go ]; do sleep 0.02; done; exit 3'; "
+	    "exit \\$((\\$? + told))\"; exit $?", program, program, program,
+	    program);
+	pid = start_shell(script);
+	snprintf(script, sizeof(script), "%s.ready", program);
+	wait_for_file(script);
+	sweep_tools("mine");
+	snprintf(script, sizeof(script), "%s.go", program);
+	close(open(script, O_WRONLY | O_CREAT, 0600));
+	assert_int_equal(WEXITSTATUS(status_of(pid)), 9);
+	unlink(script);
+	unlink(program);
+}
+
 /* All of it goes, however fast it starts more. */
 static void
 test_build(void **state)
@@ -210,6 +235,7 @@ main(void)
 		cmocka_unit_test(test_marked),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_tools),
+		cmocka_unit_test(test_converter),
 		cmocka_unit_test(test_build),
 	};
 	const char *tmp = getenv("TMPDIR");
