@@ -139,7 +139,6 @@ install: all
 	install -m 644 conf/image/base/Dockerfile \
 	    $(DESTDIR)$(PREFIX)/share/cic/image/base
 	install -m 644 nginx/*.conf $(DESTDIR)$(PREFIX)/share/cic/nginx
-	install -m 644 conf/openapi.json $(DESTDIR)$(PREFIX)/share/cic
 	install -m 644 conf/apache/*.conf $(DESTDIR)$(PREFIX)/share/cic/apache
 	install -m 644 conf/systemd/* $(DESTDIR)$(PREFIX)/share/cic/systemd
 	install -m 644 conf/completion/cic_cli.bash \
