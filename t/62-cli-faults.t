@@ -244,6 +244,13 @@ cic_cli: being started; try again in 1 s" "$shell: but not for ever"
     cli logs $id
     is "$rc $err" "1 cic_cli: there is no log yet" "$shell: no log yet"
 
+    # ---- lists: a page on which nothing is that is wanted is not the last one
+    reply GET_image_creation_builds.1 '200 OK' '{"builds":[],"next":"9"}'
+    reply GET_image_creation_builds '200 OK' '{"builds":[{"id":"old","state":"FAILED"}],"next":null}'
+    cli list --state FAILED
+    like "$rc $out $err" '0 *old *FAILED* ' "$shell: an empty page, and a next one"
+    is "$(tail -n 1 "$T/bad/requests" | cut -d' ' -f2)" '/image_creation/builds?limit=50&cursor=9&state=FAILED' "$shell: which is asked for"
+
     # ---- what bash completes is run with the line it is put into
     # shellcheck disable=SC2016 # no expansion is meant
     reply GET_image_creation_images '200 OK' '{"images":[{"file":"x$(id).sif","size":1,"created":1},{"file":"xy.sif","size":1,"created":1}],"next":null}'
