@@ -96,6 +96,12 @@ for path in /internal/token /internal/ /internal "/internal/log/$build" /%69nter
     api GET "$path" --path-as-is
     is "$code" 404 "$path from outside: 404"
 done
+# nginx takes it for /health and asks no name; nobody has one there
+for who in "$token" "$demo"; do
+    as "$who" "$password"
+    api GET '/builds/..%2fhealth' --path-as-is
+    is "$code $(header cic-owner)" "401 " "an address that only nginx takes for an open one: 401"
+done
 # straight to cic.fcgi, as a wrong web server would
 fcgi() {
     env -i "$@" REQUEST_METHOD=GET REQUEST_URI="$PREFIX/whoami" cgi-fcgi -bind -connect "$T/fcgi.sock" < /dev/null |
