@@ -99,7 +99,8 @@ like "$headers" '*Retry-After: *' "with Retry-After"
 api GET "/build/$id"
 is "$code" 200 "a status is still told"
 stop
-sed -i 's/min_free_space: .*/min_free_space: 0/' "$T/cic.yaml"
+# one user fills it
+sed -i 's/min_free_space: .*/min_free_space: 0\n  pending_per_user: 0/' "$T/cic.yaml"
 if [ "$(id -u)" = 0 ]; then
     # a real full disk: the store on a file system of 320 KiB
     mkdir "$T/small"
