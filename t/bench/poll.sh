@@ -14,6 +14,8 @@ top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 threads=8
 held=500
 rig podman
+# shellcheck disable=SC2034 # config reads it
+MORE_LIMITS='  pending_per_user: 0'    # one user asks for thousands
 config podman builtin
 sed -i "s/^service:/service:\n  threads: $threads/" "$T/cic.yaml"
 start
