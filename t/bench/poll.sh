@@ -27,6 +27,8 @@ export BENCH_AUTH
 # echo.c in the same server, under an address of its own
 "$top/build/t/echo" "$T/echo.sock" $threads &
 echo_pid=$!
+# libfcgi catches SIGTERM and goes on
+trap 'rc=$?; kill -KILL "$echo_pid" 2> /dev/null; (exit "$rc"); cleanup' EXIT
 sed -n -e "s|$T/fcgi.sock|$T/echo.sock|" -e 's/cic_fcgi/echo_fcgi/' -e '/^upstream/,/^}/p' "$T/nginx/cic-http.conf" \
     > "$T/echo-http.conf"
 sed -n -e '/^location .image_creation. {/,/^}/{s|/image_creation/|/echo/|;s/pass cic_/pass echo_/;p}' "$T/nginx/cic.conf" \
@@ -86,7 +88,6 @@ while [ $round -lt 5 ]; do
     load echo /echo/build/1 16 4
     load status "$PREFIX/build/$id" 16 4
 done
-kill $echo_pid
 
 missed=0
 # limit TEXT VALUE MOST
