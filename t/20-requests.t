@@ -109,7 +109,7 @@ is "$code $(printf '%s' "$body" | jq -r '[.state, .request.force, .owners[0], .p
     "200 PENDING true $CIC_USER " "a build's record"
 api GET "/builds/00000000-0000-4000-8000-000000000000"
 is "$code" 404 "a build that is not there has none"
-printf 'other:%s\n' "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
+add_user other
 code=$(curl --silent --output "$T/out" --write-out '%{http_code}' --user other:pw "$CIC_URL$PREFIX/builds/$id")
 is "$code" 404 "somebody else's is as if it were not there"
 code=$(curl --silent --output "$T/out" --write-out '%{http_code}' --user other:pw --header "$json" \

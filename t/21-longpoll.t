@@ -83,7 +83,7 @@ api GET "/builds/$id"
 rev=$(printf '%s' "$body" | jq .rev)
 is "$(etag)" "$rev" "a record's revision is its ETag"
 ask record "/builds/$id?wait=25&since=$rev"
-printf 'other:%s\n' "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
+add_user other
 ok "a poll of the record is parked" wait_for 10 parked 42
 curl --silent --output "$T/out" --user other:pw --header 'Content-Type: application/json' \
     --data "$(request nothing nothing)" "$CIC_URL$PREFIX/build"

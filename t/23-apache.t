@@ -77,7 +77,7 @@ start_apache() {
     CIC_URL=http://127.0.0.1:$port
     wait_for 10 curl --silent --fail "$CIC_URL$PREFIX/health"
 }
-as() { CIC_USER=$1 CIC_PASSWORD=${2-anything}; }
+become() { CIC_USER=$1 CIC_PASSWORD=${2-anything}; }
 start_apache xsendfile
 
 # ---- requests and polls
@@ -106,7 +106,7 @@ done
 # ---- who is asking
 challenge='Basic realm="image creation"'
 for who in "$demo:wrong" nobody:x :x; do
-    as "${who%:*}" "${who#*:}"
+    become "${who%:*}" "${who#*:}"
     api GET "/build/$id"
     is "$code $(header www-authenticate) $(printf '%s' "$body" | field type)" "401 $challenge urn:cic:problem:unauthorized" "$who: 401, the challenge"
     is "$(header content-type)" application/problem+json "as a problem"
@@ -115,18 +115,18 @@ for who in "$demo:wrong" nobody:x :x; do
 done
 code=$(curl --silent --output "$T/out" --write-out '%{http_code} %{size_download}' "$CIC_URL$PREFIX/images/download/a_b.sif")
 is "$code" "401 0" "no name at all: 401, no body"
-as "$demo" "$password"
+become "$demo" "$password"
 api POST /tokens --header "$json" --data '{"name":"laptop"}'
 token=$(printf '%s' "$body" | field token) token_id=$(printf '%s' "$body" | field id)
 is "$code" 201 "a token"
-as "$token"
+become "$token"
 api GET /whoami --header 'Cic-Owner: other' --header 'Remote-User: other' --header 'Remote_User: other' --header 'Cic-Token: 1'
 is "$code $body" "200 {\"user\":\"$demo\",\"admin\":false,\"token\":true}" "a token is its owner, whatever headers say"
 api GET "/build/$id"
 is "$code" 200 "it polls"
 printf 'cic_ann:%s\n' "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
 for bad in "${token%?}" cic_ cic_ann; do
-    as "$bad" pw
+    become "$bad" pw
     api GET /whoami --header 'Cic-Owner: demo' --header 'Remote-User: demo'
     is "$code $(header www-authenticate)" "401 $challenge" "no token: 401, the challenge"
     api GET /images/download/a_b.sif
@@ -142,7 +142,7 @@ is "$(raw "Bearer $token" /whoami)" 401 "Bearer is not ours"
 is "$(raw "Basic $sent" '/health/../whoami')" "$demo" "a way round"
 is "$(curl --silent --path-as-is --output "$T/out" --write-out '%{http_code}' "$CIC_URL$PREFIX/health/../whoami")" 401 "for those without a name it is none"
 for path in "/health%2f..%2fwhoami" "/build/$(printf '%0300d' 0)" "/$(printf '%0250d' 0)/$(printf '%0250d' 0)" "/builds/..%2f../log" "/internal/log/$id"; do
-    as "$demo" "$password"
+    become "$demo" "$password"
     api GET "$path" --path-as-is
     is "$code" 404 "$(printf '%.40s' "$path"): 404"
 done
@@ -150,9 +150,9 @@ done
 # ---- downloads, with password and token
 download_files
 downloads password 405
-as "$token"
+become "$token"
 downloads token 405
-as "$demo" "$password"
+become "$demo" "$password"
 replaced_download
 
 # ---- the log of a build
@@ -174,14 +174,14 @@ logs() {
 }
 logs password
 printf 'other:%s\n' "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
-as other pw
+become other pw
 api GET "/builds/$id/log"
 is "$code $(printf '%s' "$body" | field type)" "404 urn:cic:problem:no-such-build" "not for others"
-as "$token"
+become "$token"
 logs token
 
 # ---- restarts: the socket stays, and so do the requests
-as "$demo" "$password"
+become "$demo" "$password"
 polls() {
     : > "$T/codes"
     while [ ! -e "$T/enough" ]; do
@@ -208,7 +208,7 @@ is "$(sort -u "$T/codes")" 200 "$(wc -l < "$T/codes") polls over five restarts: 
 # ---- revoked
 api DELETE "/tokens/$token_id"
 is "$code [$body]" "204 []" "revoked"
-as "$token"
+become "$token"
 api GET /whoami
 is "$code" 401 "the API: 401"
 api GET /images/download/a_b.sif
@@ -219,28 +219,28 @@ is "$code" 401 "a log: 401"
 # ---- without mod_xsendfile cic.fcgi sends what Apache would
 stop_apache
 wait_for 10 test ! -e "$T/apache.pid"
-as "$demo" "$password"
+become "$demo" "$password"
 sed -i 's|^  web_group: .*|  web_group: ""|' "$T/cic.yaml"
 start_apache
 api POST /tokens --header "$json" --data '{"name":"again"}'
 again=$(printf '%s' "$body" | field token)
-as "$again"
+become "$again"
 downloads "token, no xsendfile" ""
 logs "token, no xsendfile"
 
 # ---- away
 kill "$keeper"
 wait "$keeper"
-as "$demo" "$password"
+become "$demo" "$password"
 api GET "/build/$id"
 is "$code $(printf '%s' "$body" | field type) $(header retry-after)" "503 urn:cic:problem:unavailable 5" "cic.fcgi is away: 503, a problem, Retry-After"
 api GET /images/download/a_b.sif
 is "$code $body" "200 0123456789" "a download by password needs none"
-as "$again"
+become "$again"
 api GET /images/download/a_b.sif
 is "$code [$body]" "503 []" "one by token does: 503, no body"
 
-as "$demo" "$password"
+become "$demo" "$password"
 start_keeper
 back() { api GET "/build/$id"; [ "$code" = 200 ]; }
 ok "cic.fcgi is back: so are the answers, soon" wait_for 10 back
@@ -252,7 +252,7 @@ wait_for 10 test ! -e "$T/apache.pid"
 "$apache" -f "$T/apache.conf" -k start
 wait_for 10 curl --silent --fail "$CIC_URL$PREFIX/cic_cli"
 for who in None:None cic_nobody:x "$again:x" "$demo:$password"; do
-    as "${who%:*}" "${who#*:}"
+    become "${who%:*}" "${who#*:}"
     api GET /images/download/a_b.sif
     is "$code $body" "200 0123456789" "public: $(printf '%.8s' "$who") downloads"
 done

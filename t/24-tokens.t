@@ -10,12 +10,12 @@ start
 kill "$(pid_of cic-worker)"
 json='Content-Type: application/json'
 password=$CIC_PASSWORD demo=$CIC_USER
-printf 'other:%s\n' "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
+add_user other
 download_files
 day=86400000
 
-# as USER [PASSWORD] - who asks from here on
-as() { CIC_USER=$1 CIC_PASSWORD=${2-anything}; }
+# become USER [PASSWORD] - who asks from here on
+become() { CIC_USER=$1 CIC_PASSWORD=${2-anything}; }
 tokens() { api POST /tokens --header "$json" --data-binary "$1"; }
 # answer STATUS WORDS WHAT
 answer() { like "$code $body" "$1 $2" "$3"; }
@@ -36,10 +36,10 @@ is "$(printf '%s' "$body" | jq -c '.tokens[0] | [keys_unsorted, .id, .name]')" \
     "[[\"id\",\"name\",\"created\",\"expires\"],\"$id\",\"laptop\"]" "without the token itself"
 build=$(submit nowhere nothing)
 
-as "$token"
+become "$token"
 whoami
 is "$code $body" "200 {\"user\":\"$demo\",\"admin\":false,\"token\":true}" "whoami with the token, any password"
-as "$token" ''
+become "$token" ''
 whoami
 is "$code" 200 "or none"
 is "$(submit nowhere nothing)" "$build" "a build asked for with the token is its owner's"
@@ -50,14 +50,14 @@ api GET "/build/$build"
 is "$code" 200 "the status of a build"
 downloads token 405
 replaced_download
-as "$demo" "$password"
+become "$demo" "$password"
 downloads password 405
-as "$token" ''
+become "$token" ''
 
 # ---- what it is not
 token_2=${token%?}$(case $token in *A) echo B ;; *) echo A ;; esac)
 for bad in "$token_2" "${token%?}" "${token}A" cic_ cic_nobody; do
-    as "$bad"
+    become "$bad"
     api GET "/build/$build"
     answer 401 '*urn:cic:problem:unauthorized*' "no token, $(printf '%s' "$bad" | wc -c) bytes: 401"
     is "$(header www-authenticate)" 'Basic realm="image creation"' "with the challenge"
@@ -68,29 +68,29 @@ as ''
 whoami
 is "$code $(printf '%s' "$body" | field type)" "401 urn:cic:problem:unauthorized" "no name: 401, as a problem"
 like "$headers" '*WWW-Authenticate: Basic*' "with the challenge"
-as "$demo" "$token"
+become "$demo" "$token"
 whoami
 is "$code" 401 "a token is no password"
 
 # ---- forged
 # a header or a parameter is not an owner; nginx's own addresses are not there for others
-as "$token_2"
+become "$token_2"
 whoami --header 'Cic-Owner: other' --header 'Remote-User: other' --header 'Remote_User: other' \
     --header 'X-Remote-User: other' --header 'Cic-Handoff: X-Accel-Redirect'
 is "$code" 401 "no header makes an owner"
-as "$demo" "$password"
+become "$demo" "$password"
 whoami --header 'Cic-Owner: other' --header 'Remote-User: other' --header 'Remote_User: other' --header 'REMOTE-USER: other'
 is "$(printf '%s' "$body" | field user)" "$demo" "nor another one"
 api GET '/whoami?REMOTE_USER=other&user=other'
 is "$(printf '%s' "$body" | field user)" "$demo" "nor does a query"
 # a user of that name in the password file
 printf '%s:%s\n' cic_ann "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
-as cic_ann pw
+become cic_ann pw
 whoami
 is "$code" 401 "a user named like a token is nobody"
 api GET /images/download/a_b.sif
 is "$code" 401 "and downloads nothing"
-as "$demo" "$password"
+become "$demo" "$password"
 for path in /internal/token /internal/ /internal "/internal/log/$build" /%69nternal/token /x/../internal/token //internal/token \
     "/internal/token?x" "/internal/log/$build?" /internal%2ftoken; do
     api GET "$path" --path-as-is
@@ -98,7 +98,7 @@ for path in /internal/token /internal/ /internal "/internal/log/$build" /%69nter
 done
 # nginx takes it for /health and asks no name; nobody has one there
 for who in "$token" "$demo"; do
-    as "$who" "$password"
+    become "$who" "$password"
     api GET '/builds/..%2fhealth' --path-as-is
     is "$code $(header cic-owner)" "401 " "an address that only nginx takes for an open one: 401"
 done
@@ -122,7 +122,7 @@ is "$(fcgi REMOTE_USER="$demo" HTTP_AUTHORIZATION="$(basic "$token_2:x")")" "200
 is "$(fcgi REMOTE_USER="$token_2" HTTP_AUTHORIZATION="$(basic "$token:x")")" "401 Unauthorized" "even when it is no token"
 
 # ---- what a request may say
-as "$demo" "$password"
+become "$demo" "$password"
 bad() { tokens "$1"; answer 400 "$2" "$3"; }
 bad '{}' '*"field":"name"*' "no name: 400"
 bad '{"name":""}' '*"field":"name"*' "an empty name"
@@ -148,14 +148,14 @@ second=$(printf '%s' "$body" | field token) second_id=$(printf '%s' "$body" | fi
 # ---- a token with a token
 tokens '{"name":"short","days":1}'
 short=$(printf '%s' "$body" | field token) ends=$(printf '%s' "$body" | jq .expires)
-as "$short"
+become "$short"
 tokens '{"name":"long","days":2}'
 answer 403 '*forbidden*outlive*' "a token makes none that outlives it"
 tokens '{"name":"child"}'
 is "$code $(printf '%s' "$body" | jq .expires)" "201 $ends" "nothing said: as long as it lives"
 
 # ---- others
-as other pw
+become other pw
 is "$(listed)" 0 "another user sees none of them"
 for path in "/tokens/$id" /tokens/x /tokens/../build "/tokens/%2e" /tokens/00000000-0000-4000-8000-000000000000; do
     api DELETE "$path" --path-as-is
@@ -165,25 +165,25 @@ api DELETE /tokens
 is "$code" 405 "nor all of them"
 api GET "/tokens/$id"
 is "$code" 405 "GET of one: 405"
-as "$token"
+become "$token"
 whoami
 is "$code" 200 "and it lives on"
 
 # ---- revoked
-as "$second"
+become "$second"
 api DELETE "/tokens/$second_id"
 is "$code [$body]" "204 []" "a token revokes itself"
 whoami
 is "$code" 401 "and is none at once"
-as "$demo" "$password"
+become "$demo" "$password"
 api DELETE "/tokens/$id"
 is "$code" 204 "revoked with the password"
-as "$token"
+become "$token"
 whoami
 is "$code" 401 "the API: 401"
 api GET /images/download/a_b.sif
 is "$code [$body]" "401 []" "a download: 401"
-as "$demo" "$password"
+become "$demo" "$password"
 api DELETE "/tokens/$id"
 is "$code" 404 "a second time: 404"
 
@@ -192,14 +192,14 @@ perl -e 'my ($file, $ends) = @ARGV; open my $f, "+<", $file or die; local $/; my
     while ($all =~ /"expires":\Q$ends\E/g) { seek $f, pos($all) - 13, 0; print $f "1000000000000"; $n++ } exit !$n' \
     "$T/data/db/data.mdb" "$ends"
 is "$(listed)" 0 "expired ones are not listed"
-as "$short"
+become "$short"
 whoami
 answer 401 '*expired*' "the API: 401"
 api GET /images/download/a_b.sif
 is "$code [$body]" "401 []" "a download: 401"
 
 # ---- fifty
-as "$demo" "$password"
+become "$demo" "$password"
 made=0
 while [ "$made" -lt 50 ]; do
     tokens "{\"name\":\"t$made\"}"
@@ -214,10 +214,10 @@ is "$(listed)" 50 "they are listed"
 # ---- without cic.fcgi: a download by password does not need it
 kill "$(pid_of cic.fcgi)"
 wait_for 10 is_gone "$(pid_of cic.fcgi)"
-as "$demo" "$password"
+become "$demo" "$password"
 api GET /images/download/a_b.sif
 is "$code $body" "200 0123456789" "cic.fcgi is away: a download by password"
-as "$token"
+become "$token"
 api GET /images/download/a_b.sif
 is "$code [$body]" "500 []" "by token: 500, no body"
 api GET "/build/$build"
@@ -234,7 +234,7 @@ again() {
 sed -i 's|^\tserver {|&\n\t\tsatisfy any;\n\t\tallow all;|' "$T/nginx.conf"
 again
 for who in "$demo:wrong" nobody:x :x cic_nobody:x; do
-    as "${who%:*}" "${who#*:}"
+    become "${who%:*}" "${who#*:}"
     whoami
     is "$code" 401 "\"satisfy any\" around us lets in nobody: $who"
     api GET /images/download/a_b.sif
@@ -252,7 +252,7 @@ ok "one line opens the downloads" again
 as None None
 api GET /images/download/a_b.sif
 is "$code $body" "200 0123456789" "public: wrong credentials do no harm"
-as cic_nobody
+become cic_nobody
 api GET /images/download/a_b.sif
 is "$code" 200 "nor does what is no token"
 api GET /images/download/nothing.sif

@@ -14,11 +14,9 @@ sed -i 's|^http {|&\n\topen_file_cache max=100 inactive=60s;\n\topen_file_cache_
 old=$(pgrep -P "$(pid_of nginx)")
 kill -HUP "$(pid_of nginx)"
 wait_for 10 is_gone "$old"
-for user in other root_of_all; do
-    printf '%s:%s\n' "$user" "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
-done
+add_user other root_of_all
 password=$CIC_PASSWORD demo=$CIC_USER
-as() { CIC_USER=$1 CIC_PASSWORD=$2; }
+become() { CIC_USER=$1 CIC_PASSWORD=$2; }
 
 id=$(submit nowhere nothing)
 is "$(state_at_end "$id")" FAILED "a build that fails at once"
@@ -48,24 +46,24 @@ get --header 'Range: bytes=0-1,3-4'
 is "$code" 200 "several ranges: all of it"
 
 # ---- whose it is
-as other pw
+become other pw
 get
 is "$code $(printf '%s' "$body" | field type)" "404 urn:cic:problem:no-such-build" "somebody else: 404"
 api GET /builds/00000000-0000-4000-8000-000000000000/log
 is "$code $(printf '%s' "$body" | field type)" "404 urn:cic:problem:no-such-build" "as for what is not there"
-as root_of_all pw
+become root_of_all pw
 get
 is "$code" 200 "an administrator"
-as "$demo" wrong
+become "$demo" wrong
 get
 is "$code" 401 "a wrong password: 401"
-as "$demo" "$password"
+become "$demo" "$password"
 api POST /tokens --header 'Content-Type: application/json' --data '{"name":"log"}'
-as "$(printf '%s' "$body" | field token)" x
+become "$(printf '%s' "$body" | field token)" x
 get
 is "$code" 200 "its owner's token"
 is "$(tail -n 1 "$T/log/access.log" | cut -d' ' -f3)" "$demo" "the access log has the owner"
-as "$demo" "$password"
+become "$demo" "$password"
 api POST "/builds/$id/log" --header 'Content-Type: application/json' --data '{}'
 is "$code" 405 "POST: 405"
 

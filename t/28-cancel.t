@@ -43,19 +43,9 @@ sed -i "s|^service:|service:\n  admins: [root]|" "$T/cic.yaml"
 CIC_BIN=$T/bin
 export CIC_BIN
 start
-for user in ann bob root; do
-    printf '%s:%s\n' $user "$(printf 'word' | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
-done
+add_user ann bob root
 admin=root
 
-# as USER COMMAND... - with that user's name for a while
-as() {
-    as_user=$CIC_USER as_password=$CIC_PASSWORD
-    CIC_USER=$1 CIC_PASSWORD=word
-    shift
-    "$@"
-    CIC_USER=$as_user CIC_PASSWORD=$as_password
-}
 cancel() { api POST "/builds/$1/cancel"; result=$(printf '%s\n' "$body" | field result 2> /dev/null); }
 record() { api GET "/builds/$1"; printf '%s\n' "$body" | jq -r "$2"; }
 stage_is() { [ "$(record "$1" .progress.stage)" = "$2" ]; }

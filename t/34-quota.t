@@ -19,16 +19,7 @@ machines:
   rome-docker: {architecture: rome, container_engine: docker, platform: linux/amd64, gpu: cuda@12}
 END
 start
-for user in other boss portal; do
-    printf '%s:%s\n' "$user" "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
-done
-# as USER COMMAND... - the api as somebody else
-as() {
-    as_user=$CIC_USER as_password=$CIC_PASSWORD CIC_USER=$1 CIC_PASSWORD=pw
-    shift
-    "$@"
-    CIC_USER=$as_user CIC_PASSWORD=$as_password
-}
+add_user other boss portal
 queued() { curl --silent "$CIC_URL$PREFIX/health" | jq .queued; }
 # of FILTER - of the last answer, by jq
 of() { printf '%s\n' "$body" | jq -c "$1"; }

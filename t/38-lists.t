@@ -7,16 +7,7 @@ rig podman
 MORE_SERVICE='  admins: [boss]'
 config podman builtin
 start
-for user in other boss; do
-    printf '%s:%s\n' "$user" "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
-done
-# as USER COMMAND... - the api as somebody else
-as() {
-    as_user=$CIC_USER as_password=$CIC_PASSWORD CIC_USER=$1 CIC_PASSWORD=pw
-    shift
-    "$@"
-    CIC_USER=$as_user CIC_PASSWORD=$as_password
-}
+add_user other boss
 # names - of the builds in $body, by their step
 names() { printf '%s' "$body" | jq -r '[.builds[].request.step_id] | join(" ")'; }
 next() { printf '%s' "$body" | jq -r '.next'; }

@@ -11,7 +11,8 @@
 # Each script has a folder of its own, $T, removed at the end unless T_KEEP=1.  Whatever start started is stopped.
 # A test prints what it got when it fails; when one failed, the end of the logs follows.
 #
-# Public: rig standin config start stop restart_worker api submit status_of field state_at_end wait_for ok is like done_testing
+# Public: rig standin config start stop restart_worker add_user as api submit status_of field state_at_end wait_for ok is
+# like done_testing
 # Variables: top (checkout), T, code, body and headers (of the last api call)
 
 set -u
@@ -205,6 +206,21 @@ record_answer() {
     [ "$code" = 000 ] || jq -cn --arg method "$1" --arg path "$2" --arg status "$code" --arg type "$record_type" \
         --rawfile body "$record_body" '{method: $method, path: $path, status: ($status | tonumber), type: $type, body: $body}' |
         dd of="$ANSWERS/$(basename "$0" .t).jsonl" oflag=append conv=notrunc bs=1M iflag=fullblock status=none
+}
+
+# add_user NAME... - more users of the web server, each with the password "pw"
+add_user() {
+    for new_user in "$@"; do
+        printf '%s:%s\n' "$new_user" "$(printf '%s' pw | openssl passwd -apr1 -stdin)" >> "$T/htpasswd"
+    done
+}
+
+# as USER COMMAND... - the api as somebody else
+as() {
+    as_user=$CIC_USER as_password=$CIC_PASSWORD CIC_USER=$1 CIC_PASSWORD=pw
+    shift
+    "$@"
+    CIC_USER=$as_user CIC_PASSWORD=$as_password
 }
 
 # post JSON [CURL-ARGS...]
